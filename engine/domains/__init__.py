@@ -1,0 +1,1 @@
+"""Task sets with a verifier: what a skill is evolved on and measured by."""

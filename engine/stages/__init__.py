@@ -1,0 +1,1 @@
+"""The stages of an evolution, one module each: draft, rollout, analyse, propose, merge, settle, validate."""

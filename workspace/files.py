@@ -1,0 +1,219 @@
+"""The only module of `workspace` that opens files.
+
+Whole-file writes go to a temp file in the same folder, are flushed to the disk and then moved into place, so a
+reader sees the old text or the new one and never a half. A write that the disk refuses becomes `DiskError`.
+Functions with an `a` prefix are the same through aiofiles, for code that shares a loop with live agents.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import shutil
+import tempfile
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import aiofiles
+import tomli_w
+
+from workspace.errors import DiskError, InputError, at
+
+FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
+
+
+def digest(*parts: str | bytes) -> str:
+    """16 hex characters of the SHA-256 over `parts`, each with its length, so that ("ab", "c") != ("a", "bc")."""
+    sha = hashlib.sha256()
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        sha.update(f"{len(data)}:".encode() + data)
+    return sha.hexdigest()[:16]
+
+
+def read_bytes(path: Path) -> bytes:
+    """The file's bytes; an `InputError` that names the path when it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+
+
+def read_text(path: Path) -> str:
+    """The file as UTF-8 with its line endings kept; an `InputError` names path and line of a bad byte."""
+    data = read_bytes(path)
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise InputError(f"{at(path, line)}: not UTF-8 text (byte 0x{data[error.start]:02x})") from error
+
+
+async def aread_text(path: Path) -> str:
+    """`read_text` through aiofiles."""
+    try:
+        async with aiofiles.open(path, "rb") as file:
+            data = await file.read()
+        return data.decode("utf-8")
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text") from error
+
+
+def read_lines(path: Path) -> Iterator[str]:
+    """The lines of a UTF-8 file without their ends, read as they are needed; undecodable bytes become U+FFFD."""
+    try:
+        with path.open(encoding="utf-8", errors="replace", newline="\n") as file:
+            for line in file:
+                yield line.rstrip("\r\n")
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+
+
+def parse_toml(text: str, where: Path | str) -> dict[str, Any]:
+    """TOML as a dict; an `InputError` with file:line when it does not parse."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        line = getattr(error, "lineno", None) or _line_in_message(str(error))
+        raise InputError(f"{at(where, line)}: {error}") from error
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """A TOML file as a dict; errors as `read_text` and `parse_toml`."""
+    return parse_toml(read_text(path), path)
+
+
+def dump_toml(data: dict[str, Any]) -> str:
+    """TOML with real line breaks in long strings, so that people can edit it. None values are left out."""
+    return tomli_w.dumps(_without_none(data), multiline_strings=True)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replace `path` by `data` in one step. Parents are made. Raises `DiskError`."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise disk_error(path, error) from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """`write_bytes` of UTF-8 text, line endings as given."""
+    write_bytes(path, text.encode())
+
+
+async def awrite_text(path: Path, text: str) -> None:
+    """`write_text` through aiofiles: the loop is free while the disk syncs."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        async with aiofiles.open(temporary, "wb") as file:
+            await file.write(text.encode())
+            await file.flush()
+            await _fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise disk_error(path, error) from error
+
+
+def append_text(path: Path, text: str) -> None:
+    """Add `text` at the end of `path` in one write."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as file:
+            file.write(text.encode())
+    except OSError as error:
+        raise disk_error(path, error) from error
+
+
+def read_from(path: Path, offset: int, limit: int = 1 << 20) -> bytes:
+    """Up to `limit` bytes of `path` from `offset`; empty when the file is not there (yet)."""
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            return file.read(limit)
+    except FileNotFoundError:
+        return b""
+
+
+def walk(folder: Path) -> Iterator[Path]:
+    """The regular files below `folder` in sorted order; symbolic links are neither followed nor yielded."""
+    for root, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            path = Path(root, name)
+            if path.is_file() and not path.is_symlink():
+                yield path
+
+
+def swap_folder(staging: Path, target: Path) -> None:
+    """Put the finished folder `staging` in the place of `target`; the old one is gone only when the new one stands."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.exists():
+            staging.rename(target)
+            return
+        old = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.old."))
+        target.rename(old / "was")
+        try:
+            staging.rename(target)
+        except OSError:
+            (old / "was").rename(target)
+            raise
+        shutil.rmtree(old)
+    except OSError as error:
+        raise disk_error(target, error) from error
+
+
+def remove(path: Path) -> None:
+    """Delete a file or a folder with all it holds; nothing happens when it is not there."""
+    try:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            with contextlib.suppress(FileNotFoundError):
+                path.unlink()
+    except OSError as error:
+        raise disk_error(path, error) from error
+
+
+def disk_error(path: Path, error: OSError) -> DiskError:
+    """The sentence for a write that failed; the cause stays attached."""
+    why = "the disk is full or read-only" if error.errno in FULL_DISK else (error.strerror or str(error))
+    return DiskError(f"cannot write {path}: {why}")
+
+
+async def _fsync(handle: int) -> None:
+    import asyncio
+
+    await asyncio.to_thread(os.fsync, handle)
+
+
+def _line_in_message(message: str) -> int | None:
+    _, _, tail = message.partition("at line ")
+    number = tail.split(",")[0].strip(" )")
+    return int(number) if number.isdigit() else None
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _without_none(v) for k, v in value.items() if v is not None}  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, list | tuple):
+        return [_without_none(v) for v in value]  # pyright: ignore[reportUnknownVariableType]
+    return value

@@ -1,0 +1,124 @@
+"""The lesson pool of one seed: the engine's lessons, and the people's versions that go before them.
+
+The engine writes `lessons/<id>.toml` once and never again. A person's version is `edits/<id>.toml`: the whole lesson
+plus `base`, the digest of the text it was made from. Restoring is deleting it. What a person wrote or edited counts as
+pinned unless they say otherwise.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from workspace.errors import ChangedMeanwhile, InputError, LessonInvalid
+from workspace.files import digest, read_text, remove, write_text
+from workspace.lesson import Lesson, dump_lesson, load_lesson
+from workspace.run import SeedFolder
+
+
+class Loaded(NamedTuple):
+    """A lesson, the text it came from, that text's digest, and the file. `edited`: it is a person's version."""
+
+    lesson: Lesson
+    text: str
+    digest: str
+    path: Path
+    edited: bool
+
+
+class Pool(NamedTuple):
+    """The effective lessons by id in plan order, and what does not parse (id → file:line and reason)."""
+
+    lessons: dict[str, Loaded]
+    invalid: dict[str, str]
+
+
+def lesson_ids(seed: SeedFolder) -> list[str]:
+    """Every lesson id, the engine's first and then the people's own (H001 …)."""
+    made = sorted(p.stem for p in seed.lessons.glob("*.toml"))
+    own = sorted(p.stem for p in seed.edits.glob("*.toml"))
+    return made + [i for i in own if i not in set(made)]
+
+
+def load(seed: SeedFolder, lesson: str) -> Loaded:
+    """The effective lesson. Raises `LessonInvalid` with file:line, or `InputError` when there is none of that id."""
+    for folder, edited in ((seed.edits, True), (seed.lessons, False)):
+        path = folder / f"{lesson}.toml"
+        if path.is_file():
+            text = read_text(path)
+            return Loaded(_as_pinned(load_lesson(text, path), edited), text, digest(text), path, edited)
+    known = ", ".join(lesson_ids(seed)[:8]) or "none yet"
+    raise InputError(f"no lesson {lesson!r} (there are: {known})")
+
+
+def original(seed: SeedFolder, lesson: str) -> Lesson | None:
+    """The engine's own version, None for a lesson that a person wrote."""
+    path = seed.lessons / f"{lesson}.toml"
+    return load_lesson(read_text(path), path) if path.is_file() else None
+
+
+def load_pool(seed: SeedFolder) -> Pool:
+    """All effective lessons; those that do not parse are listed, not raised."""
+    lessons: dict[str, Loaded] = {}
+    invalid: dict[str, str] = {}
+    for name in lesson_ids(seed):
+        try:
+            lessons[name] = load(seed, name)
+        except LessonInvalid as error:
+            invalid[name] = str(error)
+    return Pool(lessons, invalid)
+
+
+def save_edit(seed: SeedFolder, text: str, lesson: str, loaded: str) -> Loaded:
+    """Keep a person's `text` as the version of `lesson` that counts.
+
+    `loaded` is the digest of the text their editor had opened. Raises `LessonInvalid` (nothing written) when the text
+    does not parse, and `ChangedMeanwhile` when the lesson changed since; their text is then kept as `<id>.toml.yours`.
+    """
+    path = seed.edits / f"{lesson}.toml"
+    parsed = load_lesson(text, path)
+    if parsed.id != lesson:
+        raise LessonInvalid(f"{path}:1: the id is {parsed.id!r}; it must stay {lesson!r}")
+    current = load(seed, lesson).digest if _exists(seed, lesson) else ""
+    if current != loaded:
+        mine = path.with_suffix(".toml.yours")
+        write_text(mine, text)
+        raise ChangedMeanwhile(f"lesson {lesson} changed meanwhile; yours is kept in {mine}")
+    write_text(path, text)
+    return load(seed, lesson)
+
+
+def set_status(seed: SeedFolder, lesson: str, status: str) -> Loaded:
+    """Drop, pin or unpin a lesson without touching its words."""
+    now = load(seed, lesson)
+    if status not in ("dropped", "pinned", "unpinned"):
+        raise InputError(f"a lesson is dropped, pinned or unpinned, not {status!r}")
+    changed = now.lesson.model_copy(update={"status": status, "base": now.digest})
+    write_text(seed.edits / f"{lesson}.toml", dump_lesson(changed))
+    return load(seed, lesson)
+
+
+def restore(seed: SeedFolder, lesson: str) -> Lesson | None:
+    """Forget the person's version; returns the engine's, None when there was no other."""
+    remove(seed.edits / f"{lesson}.toml")
+    return original(seed, lesson)
+
+
+def own_lesson(seed: SeedFolder, title: str, claim: str, why: str = "") -> Loaded:
+    """A person's new lesson with the next free id H001, H002, …; pinned."""
+    taken = {p.stem for p in seed.edits.glob("H*.toml")}
+    name = next(i for n in range(1, 10_000) if (i := f"H{n:03d}") not in taken)
+    lesson = Lesson(id=name, title=title, claim=claim, why=why, kind="human", author="human", status="pinned")
+    write_text(seed.edits / f"{name}.toml", dump_lesson(lesson))
+    return load(seed, name)
+
+
+def _exists(seed: SeedFolder, lesson: str) -> bool:
+    return (seed.edits / f"{lesson}.toml").is_file() or (seed.lessons / f"{lesson}.toml").is_file()
+
+
+def _as_pinned(lesson: Lesson, edited: bool) -> Lesson:
+    if not edited:
+        return lesson
+    status = "pinned" if lesson.status == "kept" else lesson.status
+    return lesson.model_copy(update={"author": "human", "status": status})

@@ -1,0 +1,118 @@
+"""What an agent did on one task, and how it ended.
+
+On disk a trajectory is JSON Lines that grow with the run: a header, one line a step, and at the end the outcome.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from workspace.errors import TraceError, at
+
+FORMAT = "t2s.trajectory/1"
+
+Status = Literal["pass", "fail", "unknown", "infra"]
+
+
+class ToolCall(BaseModel):
+    """One tool call of an agent; `arguments` is the raw JSON text, even when it does not parse."""
+
+    model_config = ConfigDict(frozen=True)
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
+class Step(BaseModel):
+    """One message of the conversation."""
+
+    model_config = ConfigDict(frozen=True)
+    role: Literal["system", "user", "agent", "tool"]
+    text: str = ""
+    reasoning: str = ""
+    calls: tuple[ToolCall, ...] = ()
+    is_error: bool = False
+    tokens: int | None = None
+    name: str = ""
+
+
+class Outcome(BaseModel):
+    """How a trajectory ended, and who says so (`source`). `infra` is the machine's fault, never the skill's."""
+
+    model_config = ConfigDict(frozen=True)
+    status: Status = "unknown"
+    score: float | None = None
+    message: str = ""
+    expected: str | None = None
+    got: str | None = None
+    source: str = ""
+
+
+class Trajectory(BaseModel):
+    """One agent on one task. `source` is `file:line` of the original; `key` the digest of what made it."""
+
+    model_config = ConfigDict(frozen=True)
+    id: str
+    task: str
+    steps: tuple[Step, ...] = ()
+    outcome: Outcome = Outcome()
+    source: str = ""
+    key: str = ""
+
+    @property
+    def question(self) -> str:
+        """The first user message: the task as the agent saw it."""
+        return next((s.text for s in self.steps if s.role == "user"), "")
+
+    @property
+    def answer(self) -> str:
+        """The last thing the agent said."""
+        return next((s.text for s in reversed(self.steps) if s.role == "agent" and s.text), "")
+
+
+def dump_trajectory(trajectory: Trajectory) -> str:
+    """JSON Lines: header, steps (1-based `step`), outcome."""
+    header = trajectory.model_dump(include={"id", "task", "source", "key"})
+    rows: list[dict[str, Any]] = [{"format": FORMAT, **header}]
+    for number, step in enumerate(trajectory.steps, 1):
+        rows.append({"step": number, **step.model_dump(exclude_defaults=True), "role": step.role})
+    rows.append({"outcome": trajectory.outcome.model_dump(exclude_none=True)})
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+def load_trajectory(text: str, where: Path | str) -> Trajectory:
+    """Back from `dump_trajectory`. A missing outcome line means unknown. Raises `TraceError` with file:line."""
+    return parse_rows(text.splitlines(), where)
+
+
+def parse_rows(lines: Iterable[str], where: Path | str) -> Trajectory:
+    """One trajectory from its JSON lines."""
+    header: dict[str, Any] = {}
+    steps: list[Step] = []
+    outcome = Outcome()
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            if "format" in row:
+                header = row
+            elif "outcome" in row:
+                outcome = Outcome.model_validate(row["outcome"])
+            else:
+                steps.append(Step.model_validate({k: v for k, v in row.items() if k != "step"}))
+        except (ValueError, TypeError, ValidationError) as error:
+            raise TraceError(f"{at(where, number)}: not a trajectory line ({_first_line(error)})") from error
+    if header.get("format") != FORMAT:
+        raise TraceError(f"{at(where, 1)}: no trajectory header (expected format {FORMAT!r})")
+    fields = {k: str(header.get(k, "")) for k in ("id", "task", "source", "key")}
+    return Trajectory(steps=tuple(steps), outcome=outcome, **fields)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
