@@ -27,7 +27,7 @@ def label(text: str, longest: int = LABEL) -> str:
 
 
 class Event(BaseModel):
-    """`seq` counts from 1 through all engine lives; `time` is wall-clock seconds, `t` monotonic seconds of this life."""
+    """`seq` counts from 1 through all engine lives; `time` is wall-clock seconds, `t` seconds of this life."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     kind: ClassVar[str] = ""
@@ -109,6 +109,14 @@ class StageEntered(Event):
     kind = "stage.entered"
     stage: Stage
     units: int = 0
+
+
+class StagePlanned(Event):
+    """More units of a stage have become known."""
+
+    kind = "stage.planned"
+    stage: Stage
+    units: int
 
 
 class StageLeft(Event):
@@ -438,7 +446,7 @@ class NoteLeft(Event):
 
 
 def dump_event(event: Event) -> str:
-    """One JSON line without its end; `seq`, `kind`, `time` and `t` first. Defaults stay, so that scripts see all keys."""
+    """One JSON line without its end; `seq`, `kind`, `time`, `t` first. Defaults stay, so that scripts see all keys."""
     data = event.model_dump(mode="json")
     head: dict[str, Any] = {k: data.pop(k) for k in ("seq", "time", "t")}
     if isinstance(event, Unknown):

@@ -142,6 +142,57 @@ def append_text(path: Path, text: str) -> None:
         raise disk_error(path, error) from error
 
 
+class Appender:
+    """One writer's end of an append-only file of lines; a torn last line of an earlier life is cut off first.
+
+    A write reaches the kernel before `append` returns, so it outlives the process (not a power cut).
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        cut_torn_line(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self.size = os.fstat(self._handle).st_size
+        except OSError as error:
+            raise disk_error(path, error) from error
+
+    def append(self, data: bytes) -> int:
+        """Write `data` (whole lines) and return the offset it begins at. Raises `DiskError`."""
+        start = self.size
+        try:
+            rest = data
+            while rest:
+                rest = rest[os.write(self._handle, rest) :]
+        except OSError as error:
+            raise disk_error(self.path, error) from error
+        self.size += len(data)
+        return start
+
+    def sync(self) -> None:
+        """Wait until what was written is on the disk."""
+        os.fsync(self._handle)
+
+    def close(self) -> None:
+        os.close(self._handle)
+
+
+def cut_torn_line(path: Path) -> None:
+    """Cut off what stands after the last line end of `path`: a line that a crash left unfinished."""
+    if not path.exists() or not (size := path.stat().st_size):
+        return
+    start = size
+    while start > 0:
+        step = min(start, 65536)
+        chunk = read_from(path, start - step, step)
+        if (newline := chunk.rfind(b"\n")) >= 0:
+            os.truncate(path, start - step + newline + 1)
+            return
+        start -= step
+    os.truncate(path, 0)
+
+
 def read_from(path: Path, offset: int, limit: int = 1 << 20) -> bytes:
     """Up to `limit` bytes of `path` from `offset`; empty when the file is not there (yet)."""
     try:

@@ -7,7 +7,6 @@ kept and told once through `on_failure`; after that the journal is closed for go
 from __future__ import annotations
 
 import asyncio
-import os
 import queue
 import threading
 import time
@@ -16,7 +15,7 @@ from pathlib import Path
 
 from workspace.errors import DiskError
 from workspace.events import Event, dump_event, load_event
-from workspace.files import disk_error, read_from
+from workspace.files import Appender, read_from
 
 
 class Journal:
@@ -30,8 +29,9 @@ class Journal:
         self._began = time.monotonic()
         self._listeners: list[Callable[[Event], None]] = []
         self._queue: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        _cut_torn_line(path)
-        self._file = path.open("ab", buffering=0)
+        self._unwritten = b""
+        self._idle = threading.Event()
+        self._file = Appender(path)
         self._thread = threading.Thread(target=self._write_all, name="journal", daemon=True)
         self._thread.start()
 
@@ -53,24 +53,43 @@ class Journal:
             listener(event)
         return event
 
+    def offset(self) -> int:
+        """Bytes on the disk once everything emitted so far is written. Call it from the emitting thread."""
+        self._idle.clear()
+        self._queue.put(b"")
+        self._idle.wait()
+        return self._file.size
+
+    def retry(self) -> None:
+        """After a failed write, with room made: write what could not be written, and go on."""
+        self._file.close()
+        self._file = Appender(self.path)
+        self.failure = None
+        self._queue.put(b"")
+
     def close(self) -> None:
         """Wait until everything is on the disk."""
         self._queue.put(None)
         self._thread.join()
         if not self.failure:
-            os.fsync(self._file.fileno())
+            self._file.sync()
         self._file.close()
 
     def _write_all(self) -> None:
         while (lines := self._take()) is not None:
-            if self.failure:
-                continue
-            try:
-                _write_whole(self._file.fileno(), lines)
-            except OSError as error:
-                self.failure = disk_error(self.path, error)
-                if self._on_failure:
-                    self._on_failure(self.failure)
+            self._unwritten += lines
+            if not self.failure:
+                self._write()
+            self._idle.set()
+
+    def _write(self) -> None:
+        try:
+            self._file.append(self._unwritten)
+            self._unwritten = b""
+        except DiskError as error:
+            self.failure = error
+            if self._on_failure:
+                self._on_failure(error)
 
     def _take(self) -> bytes | None:
         """All that waits, as one write; None at the end."""
@@ -115,22 +134,3 @@ def last_seq(path: Path) -> int:
     tail = read_from(path, max(0, size - 8192), 8192)
     whole = tail[: tail.rfind(b"\n") + 1].splitlines()
     return next((event.seq for line in reversed(whole) if (event := load_event(line))), 0)
-
-
-def _cut_torn_line(path: Path) -> None:
-    if not path.exists() or not (size := path.stat().st_size):
-        return
-    start = size
-    while start > 0:
-        step = min(start, 65536)
-        chunk = read_from(path, start - step, step)
-        if (newline := chunk.rfind(b"\n")) >= 0:
-            os.truncate(path, start - step + newline + 1)
-            return
-        start -= step
-    os.truncate(path, 0)
-
-
-def _write_whole(handle: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(handle, data) :]

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
-from workspace.files import read_from
+from workspace.files import append_text, read_from, write_text
 from workspace.run import RunFolder
 
 FULL = 1 << 20
@@ -44,7 +44,7 @@ class LiveWriter:
         self._said.setdefault(agent, []).append(text)
 
     def flush(self) -> None:
-        """One write for everybody. Raises OSError as the disk says it."""
+        """One write for everybody. Raises `DiskError`."""
         if not self._said and not self._new:
             return
         if self._size >= self._full:
@@ -52,10 +52,8 @@ class LiveWriter:
         lines = "".join(self._line(agent) for agent in {**self._said, **dict.fromkeys(self._new)})
         self._said.clear()
         self._new.clear()
-        data = lines.encode()
-        self._size += len(data)
-        with self._run.live(self._generation % 2).open("ab") as file:
-            file.write(data)
+        self._size += len(lines.encode())
+        append_text(self._run.live(self._generation % 2), lines)
 
     def _line(self, agent: str) -> str:
         row: dict[str, object] = {"a": agent, "s": "".join(self._said.get(agent, ()))}
@@ -66,7 +64,7 @@ class LiveWriter:
     def _turn(self) -> None:
         self._generation += 1
         header = json.dumps({"generation": self._generation}) + "\n"
-        self._run.live(self._generation % 2).write_bytes(header.encode())
+        write_text(self._run.live(self._generation % 2), header)
         self._size = len(header)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from workspace.errors import ChangedMeanwhile, InputError, LessonInvalid
-from workspace.files import digest, read_text, remove, write_text
+from workspace.files import digest, read_bytes, read_text, remove, write_text
 from workspace.lesson import Lesson, dump_lesson, load_lesson
 from workspace.run import SeedFolder
 
@@ -35,9 +35,18 @@ class Pool(NamedTuple):
 
 def lesson_ids(seed: SeedFolder) -> list[str]:
     """Every lesson id, the engine's first and then the people's own (H001 …)."""
-    made = sorted(p.stem for p in seed.lessons.glob("*.toml"))
-    own = sorted(p.stem for p in seed.edits.glob("*.toml"))
-    return made + [i for i in own if i not in set(made)]
+    return sorted(p.stem for p in seed.lessons.glob("*.toml")) + own_lessons(seed)
+
+
+def own_lessons(seed: SeedFolder) -> list[str]:
+    """Ids of the lessons that a person wrote from nothing, in order."""
+    made = {p.stem for p in seed.lessons.glob("*.toml")}
+    return sorted(p.stem for p in seed.edits.glob("*.toml") if p.stem not in made)
+
+
+def versions(seed: SeedFolder) -> dict[str, str]:
+    """Lesson id → digest of the text a person gave it; equal snapshots mean that nobody changed a lesson between."""
+    return {p.stem: digest(read_bytes(p)) for p in sorted(seed.edits.glob("*.toml"))}
 
 
 def load(seed: SeedFolder, lesson: str) -> Loaded:

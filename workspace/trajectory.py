@@ -87,7 +87,7 @@ def dump_trajectory(trajectory: Trajectory) -> str:
 
 def load_trajectory(text: str, where: Path | str) -> Trajectory:
     """Back from `dump_trajectory`. A missing outcome line means unknown. Raises `TraceError` with file:line."""
-    return parse_rows(text.splitlines(), where)
+    return parse_rows(text.split("\n"), where)
 
 
 def parse_rows(lines: Iterable[str], where: Path | str) -> Trajectory:

@@ -134,6 +134,7 @@ class RunView(BaseModel):
     lives: int = 0
     active: float = 0.0
     stages: dict[str, StageRow] = Field(default_factory=lambda: {s: StageRow() for s in STAGES})
+    units: dict[str, str] = Field(default_factory=dict)
     agents: dict[str, AgentRow] = Field(default_factory=dict)
     lessons: dict[str, LessonRow] = Field(default_factory=dict)
     nodes: dict[str, NodeRow] = Field(default_factory=dict)
@@ -144,6 +145,7 @@ class RunView(BaseModel):
     usage: Usage = Field(default_factory=Usage)
     endpoint_lost: str = ""
     verdict: Verdict | None = None
+    held: list[str] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)
     flagged: list[str] = Field(default_factory=list)
     last_t: float = 0.0
@@ -184,6 +186,8 @@ class RunView(BaseModel):
                 self.state, self.why = "pausing", event.why
             case e.RunPaused():
                 self.state, self.why = "paused", event.detail or event.why
+                if event.why.startswith("hold:"):
+                    self.held.append(event.why.removeprefix("hold:"))
             case e.RunStopped():
                 self.state, self.why = "stopped", event.why
             case e.RunFinished():
@@ -213,22 +217,30 @@ class RunView(BaseModel):
                 row.units, row.left = max(row.units, event.units), False
                 row.began = row.began or event.time
                 row.entered = True
+            case e.StagePlanned(stage=stage):
+                self.stages[stage].units = event.units
             case e.StageLeft(stage=stage):
                 self.stages[stage].left, self.stages[stage].ended = True, event.time
-            case e.UnitDone(stage=stage):
-                self.stages[stage].done += 1
-                self._grow(stage)
-            case e.UnitReused(stage=stage):
-                self.stages[stage].reused += 1
-                self._grow(stage)
-            case e.UnitFailed(stage=stage):
-                self.stages[stage].failed += 1
-                self._grow(stage)
+            case e.UnitDone():
+                self._unit(event.stage, event.unit, "done")
+            case e.UnitReused():
+                self._unit(event.stage, event.unit, "reused")
+            case e.UnitFailed():
+                self._unit(event.stage, event.unit, "failed")
+            case e.UnitStale():
+                self._unit(event.stage, event.unit, "")
             case _:
                 pass
 
-    def _grow(self, stage: Stage) -> None:
-        row = self.stages[stage]
+    def _unit(self, stage: Stage, unit: str, state: str) -> None:
+        """Move a unit from its old state to `state` (empty: not finished) and count."""
+        row, name = self.stages[stage], f"{stage}/{unit}"
+        for mark, step in ((self.units.pop(name, ""), -1), (state, 1)):
+            row.done += step * (mark in ("done", "reused"))
+            row.reused += step * (mark == "reused")
+            row.failed += step * (mark == "failed")
+        if state:
+            self.units[name] = state
         row.units = max(row.units, row.done + row.failed)
 
     def _agents(self, event: Event) -> None:

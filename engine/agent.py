@@ -1,0 +1,156 @@
+"""A sub-agent: one model conversation with a role. It says what it does on the journal and streams what it hears."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import NamedTuple, TypeVar
+
+from engine.caller import Caller, Place
+from engine.llm.endpoint import Delta, Message, Reply, Request
+from engine.llm.failures import CallFailed, Capability
+from engine.reply import BadReply, spoken
+from workspace import events as e
+from workspace.events import STAGES, Event, Role, Stage
+from workspace.files import append_text, remove
+from workspace.live import LiveWriter
+from workspace.run import RunFolder
+from workspace.settings import RoleModel
+
+T = TypeVar("T")
+REASKS = 2
+TELL_EVERY = 1.0
+
+
+class Desk(NamedTuple):
+    """What every agent of a run shares."""
+
+    run: RunFolder
+    caller: Caller
+    live: LiveWriter
+    emit: Callable[[Event], object]
+    schemas: SchemaMemory
+
+
+class SchemaMemory:
+    """Whether the endpoint takes a JSON schema with a request; learnt from its first refusal, kept for the run."""
+
+    def __init__(self) -> None:
+        self.refused: set[str] = set()
+
+    def allowed(self, model: str) -> bool:
+        return model not in self.refused
+
+
+class Agent:
+    """`name` is role + unit; every message goes to `agents/<name>.jsonl`."""
+
+    def __init__(self, desk: Desk, name: str, role: Role, stage: Stage, unit: str, model: RoleModel) -> None:
+        self.name = name
+        self._desk = desk
+        self._model = model
+        self._urgency = STAGES.index(stage)
+        self._turn = 0
+        self._tokens = 0
+        self._streaming = 0
+        self._words = ""
+        self._told = 0.0
+        self._heard = ""
+        desk.emit(e.AgentQueued(agent=name, role=role, unit=unit, stage=stage))
+        remove(desk.run.agent(name))
+
+    @contextmanager
+    def at_work(self) -> Generator[None]:
+        """From start to finish, or to the failure that ends it."""
+        began = time.monotonic()
+        self._desk.emit(e.AgentStarted(agent=self.name))
+        try:
+            yield
+        except (CallFailed, BadReply) as failure:
+            self._desk.emit(e.AgentFailed(agent=self.name, reason=e.label(str(failure), 300)))
+            raise
+        seconds = round(time.monotonic() - began, 3)
+        self._desk.emit(
+            e.AgentFinished(agent=self.name, tokens=self._tokens, seconds=seconds, words=e.label(self._words, 80))
+        )
+
+    async def ask(
+        self, messages: tuple[Message, ...], read: Callable[[Reply], T], schema: dict[str, object] | None = None
+    ) -> T:
+        """The reply as `read` understands it; a `BadReply` goes back to the model twice, then once with another seed.
+
+        Raises `BadReply` when the model never managed, `CallFailed` when it could not be reached.
+        """
+        talk, seed = messages, self._model.seed
+        for attempt in range(REASKS + 2):
+            if attempt == REASKS + 1:
+                talk, seed = messages, self._model.seed + 1000
+            reply = await self._say(talk, schema, seed)
+            try:
+                return read(reply)
+            except BadReply as fault:
+                if attempt == REASKS + 1:
+                    raise
+                self._retried(attempt + 1, fault)
+                talk = (
+                    *talk,
+                    Message(role="assistant", content=spoken(reply)),
+                    Message(role="user", content=str(fault)),
+                )
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    async def _say(self, talk: tuple[Message, ...], schema: dict[str, object] | None, seed: int) -> Reply:
+        self._turn += 1
+        self._write(talk[-2:] if self._turn == 1 else talk[-1:])
+        self._desk.live.begin(self.name)
+        self._heard, self._streaming = "", 0
+        reply = await self._with_schema(talk, schema, seed)
+        self._tokens += reply.completion_tokens or 0
+        self._words = spoken(reply)
+        self._write((Message(role="assistant", content=spoken(reply)),), reply)
+        return reply
+
+    async def _with_schema(self, talk: tuple[Message, ...], schema: dict[str, object] | None, seed: int) -> Reply:
+        place = Place(self.name, self._turn, self._urgency)
+        request = self._request(talk, schema, seed)
+        try:
+            return await self._desk.caller.ask(place, request, self._hear)
+        except Capability:
+            if request.json_schema is None:
+                raise
+            self._desk.schemas.refused.add(request.model)
+            return await self._desk.caller.ask(place, self._request(talk, None, seed), self._hear)
+
+    def _request(self, talk: tuple[Message, ...], schema: dict[str, object] | None, seed: int) -> Request:
+        model = self._model.model or ""
+        extra: dict[str, object] = {}
+        if self._model.reasoning_effort:
+            extra["reasoning_effort"] = self._model.reasoning_effort
+        if self._model.enable_thinking is not None:
+            extra["chat_template_kwargs"] = {"enable_thinking": self._model.enable_thinking}
+        return Request(
+            model=model, messages=talk, temperature=self._model.temperature, max_tokens=self._model.max_tokens, seed=seed,
+            json_schema=schema if self._desk.schemas.allowed(model) else None, extra=extra,
+        )  # fmt: skip
+
+    def _hear(self, delta: Delta) -> None:
+        text = delta.text or delta.reasoning
+        self._desk.live.say(self.name, text)
+        self._streaming += 1
+        self._heard = (self._heard + text)[-200:]
+        now = time.monotonic()
+        if now - self._told >= TELL_EVERY:
+            self._told = now
+            tokens = self._tokens + self._streaming
+            self._desk.emit(e.AgentSpoke(agent=self.name, tokens=tokens, words=e.label(self._heard[-80:], 80)))
+
+    def _retried(self, attempt: int, fault: BadReply) -> None:
+        self._desk.emit(e.CallRetried(agent=self.name, attempt=attempt, failure="reply", reason=e.label(str(fault))))
+
+    def _write(self, messages: tuple[Message, ...], reply: Reply | None = None) -> None:
+        rows: list[dict[str, object]] = [{"turn": self._turn, "role": m.role, "text": m.content} for m in messages]
+        if reply is not None:
+            rows[0] |= {"tokens": reply.completion_tokens, "seconds": round(reply.seconds, 3), "finish": reply.finish}
+        append_text(self._desk.run.agent(self.name), "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows))

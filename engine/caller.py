@@ -1,0 +1,158 @@
+"""Calls of all agents to their models: one permit an attempt, one retry loop, every finished call on record.
+
+`calls.jsonl` holds one line a finished call, written before anyone uses the reply. A run that is taken up again asks
+this record first, so no finished call is paid twice. The key is the digest of what the call means (messages, schema,
+sampling, seed, model, agent, turn), never the endpoint or the transport.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from engine.llm.endpoint import Delta, Endpoint, Reply, Request
+from engine.llm.failures import CallFailed, Rejected
+from engine.llm.gate import Gate
+from engine.llm.retry import next_wait
+from engine.pause import Pause
+from workspace.events import CallRetried, Event, UsageCounted, label
+from workspace.files import Appender, digest, read_from
+from workspace.run import RunFolder
+
+
+class Place(NamedTuple):
+    """Who calls: the agent, its turn, and how urgent its stage is (higher goes first)."""
+
+    agent: str
+    turn: int
+    urgency: int
+
+
+class Record:
+    """The finished calls of a run on disk; in memory only where each one stands."""
+
+    def __init__(self, run: RunFolder) -> None:
+        self._path = run.calls
+        self._file = Appender(run.calls)
+        self._places: dict[str, tuple[int, int]] = {}
+        self.skipped = 0
+        self._index()
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def find(self, key: str) -> Reply | None:
+        """The reply on record under `key`."""
+        if (place := self._places.get(key)) is None:
+            return None
+        return Reply.model_validate(json.loads(read_from(self._path, *place))["reply"])
+
+    def add(self, key: str, place: Place, reply: Reply) -> None:
+        """Put a finished call on record. Raises `DiskError`."""
+        row = {"key": key, "agent": place.agent, "turn": place.turn, "reply": reply.model_dump()}
+        line = json.dumps(row, ensure_ascii=False).encode() + b"\n"
+        self._places[key] = (self._file.append(line), len(line))
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _index(self) -> None:
+        offset, rest = 0, b""
+        while chunk := read_from(self._path, offset + len(rest)):
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                self._note(line, offset)
+                offset += len(line) + 1
+
+    def _note(self, line: bytes, offset: int) -> None:
+        try:
+            self._places[json.loads(line)["key"]] = (offset, len(line))
+        except (ValueError, KeyError, TypeError):
+            self.skipped += 1
+
+
+class Caller:
+    """Asks models on behalf of agents and counts what it costs."""
+
+    def __init__(
+        self, endpoint: Endpoint, gate: Gate, pause: Pause, record: Record, emit: Callable[[Event], object], seed: int
+    ) -> None:
+        self.endpoint = endpoint
+        self.gate = gate
+        self._pause = pause
+        self._record = record
+        self._emit = emit
+        self._dice = random.Random(seed)
+        self._count = UsageCounted(calls=0, prompt=0, completion=0)
+        self._told: UsageCounted | None = None
+        self._streamed = 0
+        self._last = (time.monotonic(), 0)
+
+    @property
+    def finished(self) -> int:
+        """Calls that succeeded, over all engine lives."""
+        return self._count.calls
+
+    def restore(self, usage: UsageCounted) -> None:
+        """Go on counting where an earlier engine life ended."""
+        self._count = usage
+
+    async def ask(self, place: Place, request: Request, on_delta: Callable[[Delta], None]) -> Reply:
+        """The model's reply, from the record when it was paid before. Raises `CallFailed` when all attempts failed."""
+        key = digest(place.agent, str(place.turn), request.model_dump_json(exclude={"json_schema"}))
+        if (known := self._record.find(key)) is not None:
+            return known
+        reply = await self._attempts(place, request, on_delta)
+        self._record.add(key, place, reply)
+        self._add(calls=1, prompt=reply.prompt_tokens or 0, completion=reply.completion_tokens or 0)
+        return reply
+
+    async def _attempts(self, place: Place, request: Request, on_delta: Callable[[Delta], None]) -> Reply:
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                return await self._attempt(place, request, on_delta)
+            except CallFailed as failure:
+                wait = next_wait(failure, attempt, self._dice)
+                if isinstance(failure, Rejected):
+                    self._add(rejects=1)
+                if wait is None:
+                    raise
+                self._emit(
+                    CallRetried(
+                        agent=place.agent, attempt=attempt, failure=type(failure).__name__.lower(),
+                        reason=label(str(failure)), wait=round(wait, 2),
+                    )
+                )  # fmt: skip
+                await asyncio.sleep(wait)
+
+    async def _attempt(self, place: Place, request: Request, on_delta: Callable[[Delta], None]) -> Reply:
+        try:
+            async with self.gate.admit((place.urgency, place.turn)):
+                async for part in self.endpoint.stream(request):
+                    if isinstance(part, Reply):
+                        return part
+                    self._streamed += 1
+                    on_delta(part)
+        finally:
+            self._pause.calls_ended()
+        raise RuntimeError(f"endpoint {self.endpoint.name} ended a stream without a reply")
+
+    def count(self) -> None:
+        """Say what the run has used; called once a second, silent when nothing changed."""
+        now, (before, streamed) = time.monotonic(), self._last
+        rate = (self._streamed - streamed) / max(now - before, 0.001)
+        self._last = (now, self._streamed)
+        gate = {"in_flight": self.gate.in_flight, "queued": self.gate.queued, "limit": self.gate.limit}
+        usage = self._count.model_copy(update={**gate, "rate": round(rate, 1)})
+        if usage != self._told:
+            self._told = usage
+            self._emit(usage)
+
+    def _add(self, **more: int) -> None:
+        self._count = self._count.model_copy(update={k: getattr(self._count, k) + n for k, n in more.items()})

@@ -1,0 +1,130 @@
+"""What every stage of a run needs at hand."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from engine.agent import Agent, Desk
+from engine.crew import Crew
+from engine.domains.base import Domain
+from engine.prompt import Prompt, Prompts
+from workspace.events import Event, Stage
+from workspace.files import digest
+from workspace.ids import edit_id
+from workspace.run import RoundFolder, RunFolder, SeedFolder
+from workspace.settings import Config, Role, RoleModel, role_model
+from workspace.skill import Skill
+
+Style = Literal["lines", "json"]
+MAX_TOKENS: dict[Role, int] = {"solver": 1024, "analyst": 2048, "proposer": 4096, "merger": 8192, "judge": 256}
+MAX_TOKENS_LINES: dict[Role, int] = {"solver": 64, "analyst": 160, "proposer": 256, "merger": 120, "judge": 8}
+_SIZE = re.compile(r"(?<![\d.])(\d+(?:\.\d+)?)b(?![a-z])", re.IGNORECASE)
+SMALL = 4.0  # billions of parameters: below, labelled lines went better than JSON
+
+
+@dataclass(frozen=True)
+class Context:
+    """One engine life. `default_model` is the endpoint's model where the config names none."""
+
+    run: RunFolder
+    config: Config
+    emit: Callable[[Event], object]
+    crew: Crew
+    desk: Desk
+    prompts: Prompts
+    domain: Domain | None
+    default_model: str
+    first_life: bool = True
+
+    def model(self, role: Role, seed: int = 0) -> RoleModel:
+        """What `role` calls, with its limits filled in; candidate `seed` draws with another seed."""
+        own = role_model(self.config, role)
+        name = own.model or self.default_model
+        limits = MAX_TOKENS_LINES if self.style(role) == "lines" else MAX_TOKENS
+        return own._replace(model=name, max_tokens=own.max_tokens or limits[role], seed=own.seed + seed)
+
+    def style(self, role: Role) -> Style:
+        """How the model of `role` is asked to answer."""
+        if self.config.style.replies != "auto":
+            return self.config.style.replies
+        name = role_model(self.config, role).model or self.default_model
+        return "lines" if self.config.endpoint.local or is_small(name) else "json"
+
+    def merge_way(self) -> Literal["joint", "guided"]:
+        """How this run's merger works."""
+        if self.config.merge.way != "auto":
+            return self.config.merge.way
+        return "guided" if self.style("merger") == "lines" else "joint"
+
+    def key(self, prompt: Prompt, model: RoleModel, *read: str) -> str:
+        """The key of a unit: the digest of its prompt, its model with its sampling, and everything it reads."""
+        return digest(prompt.digest, json.dumps(model._asdict(), sort_keys=True), *read)
+
+
+def is_small(model: str) -> bool:
+    """Does the name tell a size below 4 billion parameters ("qwen2.5-1.5b")?"""
+    sizes = [float(size) for size in _SIZE.findall(model)]
+    return bool(sizes) and min(sizes) < SMALL
+
+
+@dataclass(frozen=True)
+class Round:
+    """One round: its number, its S0 and where its files go."""
+
+    ctx: Context
+    number: int
+    s0: Skill
+
+    @property
+    def folder(self) -> RoundFolder:
+        return self.ctx.run.round(self.number)
+
+    @property
+    def prefix(self) -> str:
+        """Before unit names on the journal; empty in round 1."""
+        return "" if self.number == 1 else f"r{self.number}-"
+
+
+@dataclass(frozen=True)
+class Seed:
+    """One candidate of a round: everything from the analyses to the settled skill is its own."""
+
+    round: Round
+    number: int
+
+    @property
+    def ctx(self) -> Context:
+        return self.round.ctx
+
+    @property
+    def s0(self) -> Skill:
+        return self.round.s0
+
+    @property
+    def folder(self) -> SeedFolder:
+        return self.round.folder.seed(self.number)
+
+    @property
+    def side(self) -> str:
+        return f"s{self.number}"
+
+    @property
+    def prefix(self) -> str:
+        """Before unit names on the journal; empty for the first seed of round 1."""
+        return self.round.prefix + ("" if self.number == 0 else f"s{self.number}-")
+
+    def agent(self, kind: str, role: Role, stage: Stage, unit: str) -> Agent:
+        """Hire a sub-agent for a unit of this seed."""
+        ctx = self.ctx
+        return Agent(
+            ctx.desk, f"{kind}-{self.prefix}{unit}", role, stage, self.prefix + unit, ctx.model(role, self.number)
+        )
+
+
+def program_edit(number: int) -> str:
+    """Id of an edit that the program makes while settling."""
+    return edit_id("X", number)

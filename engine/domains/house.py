@@ -1,0 +1,344 @@
+"""House conventions: questions whose form of answer only a skill can tell, generated from a seed, without end.
+
+Every family asks something easy and expects the answer in a way of this house that the question does not mention:
+`date` as 07-MAR-2021, `money` as USD 4,500.00, `queue` as one of four queue names by what a ticket is about. So a model
+without a skill scores 0 by construction. A fact (a day, an amount, a complaint) belongs to exactly one split.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import random
+import re
+from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
+from itertools import islice
+from typing import NamedTuple
+
+from engine.domains.base import Split, Task
+from workspace.errors import ConfigError
+from workspace.trajectory import Outcome
+
+SPLITS: tuple[Split, ...] = ("evolve", "validation", "test")
+MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+FIRST_DAY, LAST_DAY = dt.date(1950, 1, 1), dt.date(2079, 12, 31)
+
+THINGS = (
+    *("bridge", "library", "harbour", "museum", "station", "theatre", "lighthouse", "market", "windmill", "orchard"),
+    *("ferry", "bakery", "chapel", "school", "fountain", "tunnel", "garden", "archive", "stadium", "clinic"),
+)
+DEEDS = ("opened", "inspected", "repaired", "painted", "closed", "sold", "insured", "surveyed", "cleaned", "measured")
+DAY_FRAMES = (
+    "The {thing} was {deed} on {day}. When was the {thing} {deed}?",
+    "On {day}, the {thing} was {deed}. When was the {thing} {deed}?",
+    "When was the {thing} {deed}? The town book says that it was {deed} on {day}.",
+    "{day} was the day on which the {thing} was {deed}. On which day was the {thing} {deed}?",
+    "Note from the office: {thing} {deed} {day}, all papers filed. What is the date?",
+    "After a long delay the {thing} was finally {deed}; the letter gives {day}. Which date does the letter give?",
+)
+
+BUYS = (
+    *("desk lamp", "garden hose", "coffee machine", "bookshelf", "winter coat", "bicycle", "carpet", "ladder"),
+    *("camera", "sewing machine", "kitchen table", "printer", "tent", "guitar", "heater", "microscope"),
+    *("rowing boat", "piano", "tractor", "greenhouse"),
+)
+SUM_FRAMES = (
+    "The invoice for the {buy} came to {sum}. How much was the invoice?",
+    "We paid {sum} for the {buy}. What did the {buy} cost?",
+    "How much was paid for the {buy}? The receipt shows {sum}.",
+    "The {buy} was sold for {sum} at the fair. For how much was it sold?",
+    "Our budget for a new {buy} is {sum}. How large is the budget?",
+    "The dealer asked {sum} for the {buy}, delivery included. What price did the dealer ask?",
+)
+
+QUEUES = {
+    "AMBER": (
+        "I was charged twice for the {item}.",
+        "The refund for my {item} has not reached my bank account.",
+        "The invoice for the {item} shows the wrong amount.",
+        "My credit card was declined when I paid for the {item}.",
+        "Why is there an extra fee on my bill for the {item}?",
+        "I paid for the {item}, but your books say the payment is missing.",
+        "Please send a corrected receipt for the {item}; the tax is wrong.",
+        "The discount was not taken off the price of the {item}.",
+        "You took money for the {item} although I cancelled the order.",
+        "I see two payments for one {item} on my bank statement.",
+        "Can I pay for the {item} in three instalments?",
+        "The price on the bill for the {item} is higher than in your shop.",
+        "My voucher was not accepted when I paid for the {item}.",
+        "I want my money back for the {item} that I never ordered.",
+        "The sum you took from my card for the {item} is wrong.",
+    ),
+    "COBALT": (
+        "My {item} should have arrived last week and is still not here.",
+        "The parcel with the {item} went to my old address.",
+        "The courier left the {item} at a neighbour whom I do not know.",
+        "Tracking for the {item} has not moved for days.",
+        "When will the {item} be shipped?",
+        "The driver did not ring and took the {item} back to the depot.",
+        "The {item} was sent to the wrong town.",
+        "The package with the {item} is lost in the post.",
+        "Can the delivery of the {item} be moved to Friday?",
+        "Your van brought me a {item} that was meant for another street.",
+        "The parcel service says that nobody was at home, so the {item} is still on the road.",
+        "I need the {item} before Sunday; when does it come?",
+        "The delivery note lists a {item}, but the box never reached me.",
+        "Where is my {item}? It was sent ten days ago.",
+        "The carrier returned the {item} because the street name on the label was wrong.",
+    ),
+    "IVORY": (
+        "The {item} broke on the first day.",
+        "A part of the {item} is cracked.",
+        "The {item} makes a loud noise and then stops.",
+        "The {item} does not switch on any more.",
+        "The {item} came with a deep scratch and a bent leg.",
+        "After an hour the {item} gets hot and smells of smoke.",
+        "A screw is missing and the {item} falls apart.",
+        "The {item} has a hole and leaks.",
+        "The {item} stopped working after two weeks.",
+        "The handle of the {item} came off.",
+        "The {item} rattles and one side is loose.",
+        "The colour of the {item} peels off.",
+        "The {item} is dented and does not close.",
+        "A button of the {item} is stuck and nothing happens.",
+        "The {item} was in pieces when I used it for the second time.",
+    ),
+    "SLATE": (
+        "I forgot my password and cannot log in to see the {item}.",
+        "The site says my account is locked, so I cannot order the {item}.",
+        "How do I change the email address of my account? I ordered the {item} with the old one.",
+        "The login code for my account never comes, and I want to order the {item}.",
+        "Please delete my user profile; I only wanted to look at the {item}.",
+        "Someone else signed in to my account and looked at the {item}.",
+        "I cannot register as a new user to buy the {item}.",
+        "My user name is shown wrong on the page of the {item} after I sign in.",
+        "The sign-in page does not accept my new password when I want the {item}.",
+        "The link to reset my password is dead, so I cannot buy the {item}.",
+        "I want to merge my two accounts; one has the {item} in it.",
+        "My profile shows a {item} that I never looked at; was my account hacked?",
+        "The two-step login asks for a phone that I no longer own, and I want the {item}.",
+        "I was signed out while I looked at the {item} and cannot get back in.",
+        "How can I change my user name? I found the {item} with the old one.",
+    ),
+}
+TICKET = "Ticket {number}: {complaint} Which queue does this ticket go to?"
+
+MARKERS = {
+    "date": re.compile(r"\b\d{2}-[A-Z]{3}-\d{4}\b"),
+    "money": re.compile(r"\bUSD \d{1,3}(?:,\d{3})*\.\d{2}\b"),
+    "queue": re.compile("".join(rf"(?=.*\b{code}\b)" for code in QUEUES), re.DOTALL),
+}
+
+
+class _Made(NamedTuple):
+    prompt: str
+    expected: str
+
+
+class House:
+    """One family of the domain `house`. Raises `ConfigError` for a family that does not exist."""
+
+    def __init__(self, family: str) -> None:
+        if family not in FAMILIES:
+            raise ConfigError(f"domain house has no family {family!r}; there are: {', '.join(FAMILIES)}")
+        self.family = family
+        self.name = f"house/{family}"
+        self.about = ABOUT[family]
+        self.solve_rules = "Reply with the answer alone: one line, no sentence around it."
+
+    def tasks(self, split: Split, count: int, seed: int) -> Sequence[Task]:
+        """`count` tasks with different prompts, the same for the same arguments."""
+        made = islice(_stream(self.family, split, seed), count)
+        return [
+            Task(
+                id=f"{self.family}-{split}-{seed}-{number:03d}",
+                prompt=one.prompt,
+                expected=one.expected,
+                family=self.family,
+            )
+            for number, one in enumerate(made, 1)
+        ]
+
+    def verify(self, task: Task, reply: str) -> Outcome:
+        """Exact match; blank space around the reply is forgiven."""
+        got = reply.strip()
+        right = got == task.expected
+        message = "" if right else f"expected {task.expected}, got {_short(got)}"
+        return Outcome(
+            status="pass" if right else "fail",
+            score=float(right),
+            message=message,
+            expected=task.expected,
+            got=got,
+            source=self.name,
+        )
+
+
+def naive(prompt: str) -> str:
+    """What an agent answers that does not know the convention: the fact as the question words it."""
+    found = _read(prompt)
+    return found.naive if found else "I do not know."
+
+
+def by_convention(prompt: str) -> str | None:
+    """The answer as the house wants it, worked out from the question; None when it is no question of this domain."""
+    found = _read(prompt)
+    return found.right if found else None
+
+
+def family_of(prompt: str) -> str | None:
+    """Which family asked this."""
+    found = _read(prompt)
+    return found.family if found else None
+
+
+def conventions(family: str) -> re.Pattern[str]:
+    """`conventions(family).search(skill_text)`: does this text carry the right convention, as rule or as example?"""
+    return MARKERS[family]
+
+
+def house_day(day: dt.date) -> str:
+    """07-MAR-2021"""
+    return f"{day.day:02d}-{MONTHS[day.month - 1][:3].upper()}-{day.year}"
+
+
+def house_sum(amount: Decimal) -> str:
+    """USD 4,500.00"""
+    return f"USD {amount:,.2f}"
+
+
+def _stream(family: str, split: Split, seed: int) -> Iterator[_Made]:
+    """Questions of one split, never the same prompt twice."""
+    seen: set[str] = set()
+    for one in FAMILIES[family](random.Random(f"house/{family}/{split}/{seed}"), split):
+        if one.prompt not in seen:
+            seen.add(one.prompt)
+            yield one
+
+
+def _belongs(fact: str, split: Split) -> bool:
+    return SPLITS[hashlib.sha256(fact.encode()).digest()[0] % 3] == split
+
+
+def _dates(chance: random.Random, split: Split) -> Iterator[_Made]:
+    while True:
+        day = dt.date.fromordinal(chance.randint(FIRST_DAY.toordinal(), LAST_DAY.toordinal()))
+        if _belongs(day.isoformat(), split):
+            frame, written = chance.choice(DAY_FRAMES), chance.choice(_day_forms(day))
+            prompt = frame.format(thing=chance.choice(THINGS), deed=chance.choice(DEEDS), day=written)
+            yield _Made(prompt[0].upper() + prompt[1:], house_day(day))
+
+
+def _day_forms(day: dt.date) -> tuple[str, ...]:
+    month = MONTHS[day.month - 1]
+    return (
+        f"{month} {day.day}, {day.year}",
+        f"{day.day} {month} {day.year}",
+        f"{month[:3]} {day.day}, {day.year}",
+        f"{day.year}-{day.month:02d}-{day.day:02d}",
+        f"{WEEKDAYS[day.weekday()]}, {month} {day.day}, {day.year}",
+        f"{month} {_ordinal(day.day)}, {day.year}",
+    )
+
+
+def _sums(chance: random.Random, split: Split) -> Iterator[_Made]:
+    while True:
+        cents = int(10 ** chance.uniform(2.7, 7)) if chance.random() < 0.4 else int(10 ** chance.uniform(0.7, 5)) * 100
+        amount = Decimal(cents).scaleb(-2)
+        if _belongs(str(amount), split):
+            frame, written = chance.choice(SUM_FRAMES), chance.choice(_sum_forms(amount))
+            yield _Made(frame.format(buy=chance.choice(BUYS), sum=written), house_sum(amount))
+
+
+def _sum_forms(amount: Decimal) -> tuple[str, ...]:
+    whole = amount == amount.to_integral_value()
+    plain = f"{amount:.0f}" if whole else f"{amount:.2f}"
+    parted = f"{amount:,.0f}" if whole else f"{amount:,.2f}"
+    return (
+        f"${parted}",
+        f"{plain} dollars",
+        f"{parted} US dollars",
+        f"US${plain}",
+        f"${amount:.2f}",
+        f"{parted} dollars",
+    )
+
+
+def _tickets(chance: random.Random, split: Split) -> Iterator[_Made]:
+    """Every four tickets hold each queue once, so that a small sample shows all of them."""
+    while True:
+        for code in chance.sample(tuple(QUEUES), len(QUEUES)):
+            complaint = chance.choice(QUEUES[code][SPLITS.index(split) :: len(SPLITS)])
+            number = chance.randint(10_000, 99_999)
+            prompt = TICKET.format(number=number, complaint=complaint.format(item=chance.choice(BUYS)))
+            yield _Made(prompt, code)
+
+
+class _Reading(NamedTuple):
+    family: str
+    naive: str
+    right: str
+
+
+def _read(prompt: str) -> _Reading | None:
+    return _read_queue(prompt) or _read_date(prompt) or _read_money(prompt)
+
+
+def _read_date(prompt: str) -> _Reading | None:
+    month = "|".join(f"{name}|{name[:3]}" for name in MONTHS)
+    patterns = (
+        rf"(?:\w+day, )?(?P<m>{month}) (?P<d>\d{{1,2}})(?:st|nd|rd|th)?, (?P<y>\d{{4}})",
+        rf"(?P<d>\d{{1,2}}) (?P<m>{month}) (?P<y>\d{{4}})",
+        r"(?P<y>\d{4})-(?P<m>\d\d)-(?P<d>\d\d)",
+    )
+    for pattern in patterns:
+        if found := re.search(pattern, prompt):
+            return _Reading("date", found[0], house_day(dt.date(int(found["y"]), _month(found["m"]), int(found["d"]))))
+    return None
+
+
+def _month(written: str) -> int:
+    names = [name[:3] for name in MONTHS]
+    return int(written) if written.isdigit() else names.index(written[:3]) + 1
+
+
+def _read_money(prompt: str) -> _Reading | None:
+    number = r"\d[\d,]*(?:\.\d\d)?"
+    if found := re.search(rf"(?:US)?\$({number})|({number}) (?:US )?dollars", prompt):
+        return _Reading("money", found[0], house_sum(Decimal((found[1] or found[2]).replace(",", ""))))
+    return None
+
+
+def _read_queue(prompt: str) -> _Reading | None:
+    for code, complaints in QUEUES.items():
+        for complaint in complaints:
+            if re.search(re.escape(complaint).replace(r"\{item\}", r"[\w ]+"), prompt):
+                return _Reading("queue", "The support queue", code)
+    return None
+
+
+def _ordinal(number: int) -> str:
+    tail = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{'th' if 10 < number % 100 < 14 else tail}"
+
+
+def _short(got: str) -> str:
+    line = " ".join(got.split())
+    return line if len(line) <= 120 else f"{line[:119]}…"
+
+
+FAMILIES: dict[str, Callable[[random.Random, Split], Iterator[_Made]]] = {
+    "date": _dates,
+    "money": _sums,
+    "queue": _tickets,
+}
+ABOUT = {
+    "date": "questions for a day; the house writes days in a form of its own",
+    "money": "questions for an amount; the house writes amounts in a form of its own",
+    "queue": "support tickets; the house has four queues with names that say nothing",
+}

@@ -1,0 +1,155 @@
+"""What reaches a running engine from people: wishes, signals, and lessons they changed on the disk."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.llm.gate import Gate
+from engine.pause import Pause
+from workspace import events as e
+from workspace.errors import InputError, LessonInvalid
+from workspace.events import STAGES, Event, WishGranted, WishRefused
+from workspace.pool import load, original, versions
+from workspace.run import RunFolder, SeedFolder
+from workspace.wishes import Wish, put_away, read_wish, waiting
+
+LOOK = 0.2
+LOOK_AT_LESSONS = 5  # every so many looks
+
+
+class Ears:
+    """One life's listener. `seen` is the journal's last seq before this life: older stops and pauses are stale."""
+
+    def __init__(
+        self,
+        run: RunFolder,
+        pause: Pause,
+        gate: Gate,
+        emit: Callable[[Event], object],
+        seen: int,
+        on_resume: Callable[[], None],
+    ) -> None:
+        self._run = run
+        self._pause = pause
+        self._gate = gate
+        self._emit = emit
+        self._seen = seen
+        self._on_resume = on_resume
+        self._lessons: dict[Path, dict[str, str]] = {seed.path: versions(seed) for seed in self._seeds()}
+
+    async def listen(self, stop_now: Callable[[], object]) -> None:
+        """Take wishes in name order and notice edited lessons, until cancelled. `stop_now` ends the work at once."""
+        self._on_signals(stop_now)
+        looks = 0
+        while True:
+            for path in waiting(self._run):
+                self._take(path, stop_now)
+            if looks % LOOK_AT_LESSONS == 0:
+                self.look_at_lessons()
+            looks += 1
+            await asyncio.sleep(LOOK)
+
+    def _on_signals(self, stop_now: Callable[[], object]) -> None:
+        def asked() -> None:
+            if self._pause.stopping:
+                stop_now()
+            else:
+                self._pause.stop("asked to end (SIGTERM)")
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, asked)
+
+    def _take(self, path: Path, stop_now: Callable[[], object]) -> None:
+        try:
+            wish = read_wish(path)
+            refused = self._grant(wish, stop_now)
+            what = wish.kind
+        except InputError as error:
+            what, refused = "?", str(error)
+        put_away(path)
+        if refused:
+            self._emit(WishRefused(wish=path.stem, what=what, reason=refused))
+
+    def _grant(self, wish: Wish, stop_now: Callable[[], object]) -> str:
+        """Do what is wished; the reason when it cannot be done."""
+        if wish.kind in ("pause", "pause_now", "stop", "stop_now") and wish.seq < self._seen:
+            return "stale: it is from before this engine started"
+        self._emit(WishGranted(wish=wish.kind, what=wish.kind))
+        match wish.kind:
+            case "pause" | "pause_now":
+                self._pause.pause("person", f"paused by {wish.who or 'a person'}", now=wish.kind == "pause_now")
+            case "resume" | "retry":
+                self.look_at_lessons()
+                self._resume()
+            case "stop":
+                self._pause.stop(f"stopped by {wish.who or 'a person'}")
+            case "stop_now":
+                self._pause.stop(f"stopped at once by {wish.who or 'a person'}")
+                stop_now()
+            case "hold_after":
+                return self._hold(wish.arguments.get("stage"))
+            case "limit":
+                return self._limit(wish)
+        return ""
+
+    def _resume(self) -> None:
+        if self._pause.why:
+            self._on_resume()
+        self._pause.resume()
+
+    def _hold(self, wanted: object) -> str:
+        if wanted not in STAGES:
+            return f"no stage {wanted!r}; there are: {', '.join(STAGES)}"
+        self._pause.hold_after(STAGES[STAGES.index(wanted)])
+        return ""
+
+    def _limit(self, wish: Wish) -> str:
+        limit = wish.arguments.get("limit")
+        if not isinstance(limit, int) or limit < 1:
+            return f"a limit is a number from 1 on, not {limit!r}"
+        self._gate.resize(limit)
+        self._emit(e.LimiterResized(endpoint="", limit=limit, reason="a person's wish"))
+        return ""
+
+    # --- lessons ------------------------------------------------------------------------------------------------------
+
+    def look_at_lessons(self) -> None:
+        """Tell of every lesson that a person changed since the last look; one that does not parse pauses the run."""
+        for seed in self._seeds():
+            before, now = self._lessons.get(seed.path, {}), versions(seed)
+            self._lessons[seed.path] = now
+            for name in sorted({*before, *now}):
+                if before.get(name) != now.get(name):
+                    self._tell(seed, name)
+
+    def _tell(self, seed: SeedFolder, name: str) -> None:
+        label = name if seed.name == "s0" else f"{seed.name}-{name}"
+        try:
+            lesson = load(seed, name)
+        except LessonInvalid as error:
+            self._emit(e.LessonInvalid(lesson=label, reason=e.label(str(error), 400)))
+            self._pause.pause("lesson", str(error))
+            return
+        except InputError:
+            self._emit(e.LessonDropped(lesson=label))  # a person took back a lesson of their own
+            return
+        self._emit(_change(seed, label, lesson.edited, name))
+
+    def _seeds(self) -> list[SeedFolder]:
+        return [seed for round in self._run.rounds() for seed in round.seeds()]
+
+
+def _change(seed: SeedFolder, label: str, edited: bool, name: str) -> Event:
+    lesson = load(seed, name).lesson
+    title = e.label(lesson.title)
+    if not edited:
+        return e.LessonRestored(lesson=label, title=title)
+    if lesson.status == "dropped":
+        return e.LessonDropped(lesson=label)
+    before = original(seed, name)
+    if before is not None and before.claim == lesson.claim and before.title == lesson.title:
+        return e.LessonPinned(lesson=label)
+    return e.LessonEdited(lesson=label, title=title, added=before is None)

@@ -1,0 +1,74 @@
+"""One evolution, the stages in order. Read this first.
+
+    draft → rollout → analyse → propose → merge → settle → validate
+
+Each trajectory goes its own way from rollout to its patch; the plan of the merge tree needs all patches, the tree
+itself has no barriers. A person may edit lessons at any time before settling: whatever read an older version is made
+again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from itertools import count
+from typing import NamedTuple
+
+from engine.context import Context, Round, Seed
+from engine.stages.draft import starting_skill
+from engine.stages.harvest import harvest
+from engine.stages.merge import consolidate
+from engine.stages.rollout import Rollout, start_rollouts
+from engine.stages.settle import Candidate, settle_candidate
+from engine.stages.validate import judge
+from engine.together import together
+from workspace.events import SkillAccepted, SkillRejected
+from workspace.pool import versions
+from workspace.score import Verdict
+from workspace.skill import Skill, save_skill
+
+
+class Evolved(NamedTuple):
+    """How an evolution ended: the last round's verdict, and lessons or edits without a fate (must be none)."""
+
+    verdict: Verdict
+    unaccounted: tuple[str, ...]
+
+
+async def evolve(ctx: Context) -> Evolved:
+    """Round after round from S0 to a verdict; an accepted skill is the next round's S0."""
+    skill = await starting_skill(ctx)
+    lost: list[str] = []
+    for number in count(1):
+        round = Round(ctx, number, skill)
+        async with asyncio.TaskGroup() as group:
+            rollouts = start_rollouts(round, group)
+            candidates = await together(distil(Seed(round, n), rollouts) for n in range(ctx.config.run.seeds))
+        lost += [name for candidate in candidates for name in candidate.unaccounted]
+        verdict, accepted = await judge(round, candidates)
+        skill = _take(round, verdict, accepted) or skill
+        if accepted is None or number == ctx.config.run.rounds:
+            return Evolved(verdict, tuple(lost))
+    raise AssertionError("unreachable: the last round returns")
+
+
+async def distil(seed: Seed, rollouts: Sequence[Rollout]) -> Candidate:
+    """One candidate: a patch of each trajectory, all patches merged, and settled once nothing is stale any more."""
+    while True:
+        before = versions(seed.folder)
+        gathered = await harvest(seed, rollouts)
+        if versions(seed.folder) != before:
+            continue
+        merged = await consolidate(seed, gathered.patches)
+        if versions(seed.folder) == before:
+            return await settle_candidate(seed, gathered, merged)
+
+
+def _take(round: Round, verdict: Verdict, accepted: Candidate | None) -> Skill | None:
+    if accepted is None:
+        round.ctx.emit(SkillRejected(skill=round.s0.name))
+        return None
+    if verdict.decision == "accept":
+        save_skill(accepted.skill, round.ctx.run.skill(round.number) / accepted.skill.name)
+        round.ctx.emit(SkillAccepted(skill=accepted.skill.name))
+    return accepted.skill

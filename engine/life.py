@@ -1,0 +1,278 @@
+"""One life of an engine: get everything ready, evolve, end in one clear state.
+
+A run has as many lives as it needs; each begins by reading what the ones before left on the disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import NamedTuple
+
+from engine.agent import Desk, SchemaMemory
+from engine.caller import Caller, Record
+from engine.context import Context
+from engine.crew import Crew
+from engine.domains.base import find_domain
+from engine.ears import Ears
+from engine.evolve import Evolved, evolve
+from engine.inputs import check_inputs
+from engine.llm.failures import Fatal
+from engine.llm.gate import Gate
+from engine.llm.open import Opened, open_endpoint
+from engine.pause import Pause, Stopped
+from engine.prompt import Prompts, copy_prompts
+from engine.together import first_cause
+from workspace import events as e
+from workspace.config import Config
+from workspace.errors import DiskError, T2SError
+from workspace.events import Event
+from workspace.files import remove, write_bytes
+from workspace.journal import Journal
+from workspace.live import LiveWriter
+from workspace.run import RunFolder, load_view, save_view
+from workspace.start import version
+from workspace.summary import first_skill
+from workspace.view import RunView
+
+RESERVE = 1 << 20
+VIEW_EVERY = 5_000
+TICK = 0.1
+
+
+class Ending(NamedTuple):
+    """How a life ended: its last event and the process's exit code."""
+
+    event: Event
+    code: int
+
+
+class Options(NamedTuple):
+    """What this life was told beside the run's own configuration."""
+
+    watch_stdin: bool = False
+    accept_changes: bool = False
+    knobs: Mapping[str, str] = {}
+
+
+async def live(run: RunFolder, config: Config, options: Options) -> int:
+    """Work on `run` until it has an end; returns the exit code. Raises `T2SError` when it cannot even start."""
+    before = load_view(run).view
+    if not run.prompts.exists():
+        copy_prompts(run)
+    check_inputs(run, accept=options.accept_changes)
+    async with AsyncExitStack() as stack:
+        opened = await stack.enter_async_context(open_endpoint(run, config))
+        journal = await stack.enter_async_context(_journal(run))
+        return await _evolve(run, config, options, before, opened, journal)
+
+
+async def _evolve(
+    run: RunFolder, config: Config, options: Options, before: RunView, opened: Opened, journal: _Book
+) -> int:
+    gate = Gate(opened.limit)
+    pause = Pause(journal.emit, gate)
+    record = Record(run)
+    caller = Caller(opened.endpoint, gate, pause, record, journal.emit, config.sampling.seed)
+    caller.restore(
+        e.UsageCounted(**before.usage.model_dump(exclude={"retries", "in_flight", "queued", "limit", "rate"}))
+    )
+    live_text = LiveWriter(run)
+    context = Context(
+        run=run, config=config, emit=journal.emit, crew=Crew(pause, journal.emit, 2 * opened.limit + 8),
+        desk=Desk(run, caller, live_text, journal.emit, SchemaMemory()), prompts=Prompts(run.prompts),
+        domain=find_domain(config.domain.name, config.domain.family or None) if config.domain.name else None,
+        default_model=opened.model, first_life=before.seq == 0,
+    )  # fmt: skip
+    _begin(run, config, opened, before, journal)
+    if config.run.hold_after and config.run.hold_after not in before.held:
+        pause.hold_after(config.run.hold_after)
+    ears = Ears(run, pause, gate, journal.emit, before.seq, context.crew.forget_fresh)
+    ending = await _until_the_end(context, ears, journal, options)
+    record.close()
+    if isinstance(ending.event, e.RunFailed):
+        journal.make_room()
+    caller.count()
+    journal.emit(ending.event)
+    return ending.code
+
+
+async def _until_the_end(context: Context, ears: Ears, book: _Book, options: Options) -> Ending:
+    """Evolve beside the watchers; whatever ends first decides."""
+    pause, began = context.crew.pause, time.monotonic()
+    work = asyncio.create_task(evolve(context), name="evolve")
+    helpers = [
+        asyncio.create_task(ears.listen(work.cancel), name="ears"),
+        asyncio.create_task(_tick(context, book), name="tick"),
+        asyncio.create_task(_leave_when_held(pause, options, context.config), name="held"),
+    ]
+    if options.watch_stdin:
+        helpers.append(asyncio.create_task(_watch_face(pause), name="face"))
+    book.on_failure = lambda: work.cancel()
+    try:
+        evolved = await work
+    except asyncio.CancelledError:
+        return _cut_short(book, pause)
+    except BaseException as error:
+        return _failed(first_cause(error), context)
+    finally:
+        for helper in helpers:
+            helper.cancel()
+        await asyncio.gather(*helpers, return_exceptions=True)
+    return _finished(context, evolved, time.monotonic() - began)
+
+
+def _finished(context: Context, evolved: Evolved, seconds: float) -> Ending:
+    failures = context.crew.failures
+    if failures or evolved.unaccounted:
+        detail = "; ".join(f"{unit}: {reason}" for unit, reason in list(failures.items())[:3])
+        if evolved.unaccounted:
+            detail = f"{len(evolved.unaccounted)} lessons or edits are unaccounted for; {detail}"
+        detail = e.label(
+            f"{len(failures)} units failed ({detail}); `t2s resume {context.run.id}` tries them again", 600
+        )
+        return Ending(e.RunFinished(state="incomplete", code=1, seconds=round(seconds, 3), detail=detail), 1)
+    code = 4 if evolved.verdict.decision in ("reject", "undecided") else 0
+    return Ending(e.RunFinished(state="finished", code=code, seconds=round(seconds, 3)), code)
+
+
+def _cut_short(book: _Book, pause: Pause) -> Ending:
+    if book.failure:
+        return _disk_full(book.failure)
+    return Ending(e.RunStopped(why=pause.stopping or "stopped at once"), 3)
+
+
+def _failed(error: BaseException, context: Context) -> Ending:
+    match error:
+        case Stopped():
+            return Ending(e.RunStopped(why=str(error)), 3)
+        case DiskError():
+            return _disk_full(error)
+        case T2SError():
+            code = 2 if isinstance(error, Fatal) and not context.desk.caller.finished else error.exit_code
+            _say(str(error))
+            return Ending(e.RunFailed(reason=e.label(str(error), 600), code=code), code)
+        case _:
+            import traceback
+
+            traceback.print_exception(error, file=sys.stderr)
+            return Ending(e.RunFailed(reason=e.label(f"{type(error).__name__}: {error}", 600), code=1), 1)
+
+
+def _disk_full(error: DiskError) -> Ending:
+    _say(str(error))
+    return Ending(e.RunFailed(reason=e.label(str(error), 600), code=1), 1)
+
+
+def _say(sentence: str) -> None:
+    print(f"t2s engine: {sentence}", file=sys.stderr, flush=True)
+
+
+def _begin(run: RunFolder, config: Config, opened: Opened, before: RunView, book: _Book) -> None:
+    if before.seq:
+        book.emit(e.RunResumed(pid=os.getpid(), fresh=True))
+        return
+    domain = "/".join(filter(None, (config.domain.name, config.domain.family)))
+    book.emit(
+        e.RunStarted(
+            run=run.id, skill=_skill_name(run, config), model=opened.model, endpoint=opened.endpoint.name,
+            source=config.source, domain=domain, pid=os.getpid(), version=version(),
+        )
+    )  # fmt: skip
+
+
+def _skill_name(run: RunFolder, config: Config) -> str:
+    frozen = first_skill(run)
+    return frozen.name if frozen else config.skill.create or ""
+
+
+# --- what runs beside the work ---------------------------------------------------------------------------------------
+
+
+async def _tick(context: Context, book: _Book) -> None:
+    """Ten times a second what agents say, once a second what the run has used."""
+    ticks = 0
+    while True:
+        await asyncio.sleep(TICK)
+        context.desk.live.flush()
+        ticks += 1
+        if ticks % 10 == 0:
+            context.desk.caller.count()
+            book.keep_view()
+
+
+async def _watch_face(pause: Pause) -> None:
+    """The plain face holds the other end of our stdin: when it is gone, stop softly."""
+    loop, gone = asyncio.get_running_loop(), asyncio.Event()
+
+    def look() -> None:
+        if not os.read(0, 4096):
+            loop.remove_reader(0)
+            gone.set()
+
+    loop.add_reader(0, look)
+    await gone.wait()
+    pause.stop("the terminal that watched it is gone")
+
+
+async def _leave_when_held(pause: Pause, options: Options, config: Config) -> None:
+    """A plain run that is held ends after its checkpoint (exit 3) instead of waiting for nobody."""
+    while options.watch_stdin:
+        await pause.change()
+        if pause.paused and pause.why.startswith(("hold:", "budget")):
+            pause.stop(pause.detail or pause.why)
+
+
+class _Book:
+    """The journal with the view folded beside it."""
+
+    def __init__(self, run: RunFolder, loop: asyncio.AbstractEventLoop) -> None:
+        self._run = run
+        self._loop = loop
+        self.failure: DiskError | None = None
+        self.on_failure: Callable[[], object] = lambda: None
+        self._view, self._kept = load_view(run).view, 0
+        self._journal = Journal(run.journal, self._failed)
+        self._journal.listen(self._view.apply)
+        self.emit = self._journal.emit
+
+    def keep_view(self, *, every: int = VIEW_EVERY) -> None:
+        """Write view.json when `every` events have come since the last one."""
+        if self._view.seq - self._kept >= every and not self.failure:
+            self._kept = self._view.seq
+            save_view(self._run, self._view, self._journal.offset())
+
+    def make_room(self) -> None:
+        """Give the reserve back to a full disk, so that the last events can be written."""
+        remove(self._run.reserve)
+        if self.failure:
+            self.failure = None
+            self._journal.retry()
+
+    def close(self) -> None:
+        remove(self._run.reserve)
+        self._journal.close()
+        if not self.failure:
+            self.keep_view(every=1)
+
+    def _failed(self, error: DiskError) -> None:
+        self.failure = error
+        self._loop.call_soon_threadsafe(self._stop)
+
+    def _stop(self) -> None:
+        self.on_failure()
+
+
+@asynccontextmanager
+async def _journal(run: RunFolder) -> AsyncGenerator[_Book]:
+    """The open journal; a reserve file leaves room for the last events on a full disk."""
+    write_bytes(run.reserve, b"\0" * RESERVE)
+    book = _Book(run, asyncio.get_running_loop())
+    try:
+        yield book
+    finally:
+        book.close()

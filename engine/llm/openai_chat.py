@@ -1,0 +1,198 @@
+"""Any OpenAI-compatible server, through the openai SDK's transport and our own reading of the stream.
+
+The only module that imports openai, and only when a first endpoint is made. Its chunk objects cost most of a core at a
+few hundred streams, so the raw bytes are parsed here (benchmarks/stream_cpu.py measures both). The SDK never retries:
+the one retry loop is the caller's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+
+from engine.llm.clocks import Clocks
+from engine.llm.endpoint import Delta, Reply, Request
+from engine.llm.failures import CallFailed, Capability, Fatal, Target, classify
+from engine.llm.reading import Reading
+from workspace.settings import TimeoutSettings
+
+if TYPE_CHECKING:
+    from httpx2 import Response
+    from openai import AsyncOpenAI
+
+CONNECTIONS = 1024
+KEEP_ALIVE = 60.0  # seconds
+LIST_WITHIN = 15.0  # seconds for GET /models
+DRAIN_WITHIN = 0.25  # seconds to wait for the end of a finished stream, so that its connection can be used again
+
+
+class _Dialect(NamedTuple):
+    """What this server was found to accept; learnt from refusals, kept for the endpoint's life."""
+
+    usage: bool = True
+    length: str = "max_tokens"
+
+
+class OpenAIChat:
+    """One server and one connection pool for a whole run. `key_env` is only named in sentences, never read here."""
+
+    def __init__(
+        self,
+        base_url: str,
+        model_default: str = "",
+        api_key: str | None = None,
+        timeouts: TimeoutSettings | None = None,
+        name: str = "",
+        key_env: str = "OPENAI_API_KEY",
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self.name = name or urlsplit(base_url).netloc or base_url
+        self.model_default = model_default
+        self.timeouts = timeouts or TimeoutSettings()
+        self._target = Target(self.name, self.base_url, model_default, key_env, bool(api_key))
+        self._key = api_key or ""
+        self._dialect = _Dialect()
+        self._client = _client(self.base_url, self._key, self.timeouts.connect)
+
+    async def stream(self, request: Request) -> AsyncGenerator[Delta | Reply, None]:
+        """Deltas, then one `Reply`. Raises `CallFailed`; the connection is gone when this generator is closed."""
+        target = self._target._replace(model=request.model or self.model_default)
+        clocks = Clocks(self.timeouts, target)
+        reading = Reading(target, clocks)
+        try:
+            async with self._open(request, target, clocks) as response:
+                if "json" in response.headers.get("content-type", ""):
+                    yield reading.read_whole(await clocks.wait(response.aread()))
+                else:
+                    source = _chunks(response)
+                    while not reading.done and (chunk := await clocks.wait(anext(source, None))) is not None:
+                        for delta in reading.feed(chunk):
+                            yield delta
+                    await _drain(source)
+                for delta in reading.close():
+                    yield delta
+        except Exception as error:
+            raise await self._failure(error, target) from None
+        yield reading.reply()
+
+    async def models(self) -> list[str]:
+        """The names of the models on offer. Raises `CallFailed`; `Capability("models")` when the server has no list."""
+        clocks = Clocks(self.timeouts.model_copy(update={"first_token": LIST_WITHIN}), self._target)
+        try:
+            page = await clocks.wait(self._client.models.list())
+        except Exception as error:
+            failure = self._hidden(classify(error, self._target))
+            if isinstance(failure, Fatal) and getattr(error, "status_code", 0) in (404, 405):
+                raise Capability(f"{self.name} at {self.base_url} has no list of models", "models") from None
+            raise failure from None
+        rows: list[Any] = page.data or []
+        return [str(row.id) for row in rows]
+
+    async def close(self) -> None:
+        """Close all connections; calls in flight end as `Transient`."""
+        await self._client.close()
+
+    @asynccontextmanager
+    async def _open(self, request: Request, target: Target, clocks: Clocks) -> AsyncGenerator[Response]:
+        async with AsyncExitStack() as stack:
+            while True:
+                dialect = self._dialect
+                try:
+                    opening = stack.enter_async_context(self._create(request, dialect))
+                    response = await clocks.wait(opening)
+                    break
+                except Exception as error:
+                    if not self._learn(classify(error, target), dialect):
+                        raise
+            yield response.http_response
+
+    def _create(self, request: Request, dialect: _Dialect) -> Any:
+        body = _body(request, self.model_default, dialect)
+        create = self._client.chat.completions.with_streaming_response.create
+        return create(model=body["model"], messages=[], stream=True, extra_body=body)
+
+    def _learn(self, failure: CallFailed, tried: _Dialect) -> bool:
+        """Is there another way to ask for the same? Learns it. Anything that changes the reply is the caller's."""
+        what = failure.what if isinstance(failure, Capability) else ""
+        if what == "stream_options" and tried.usage:
+            self._dialect = self._dialect._replace(usage=False)
+        elif what == "max_tokens" and tried.length == "max_tokens":
+            self._dialect = self._dialect._replace(length="max_completion_tokens")
+        else:
+            return False
+        return True
+
+    async def _failure(self, error: Exception, target: Target) -> CallFailed:
+        failure = self._hidden(classify(error, target))
+        if isinstance(failure, Fatal) and "has no model" in str(failure):
+            try:
+                offered = tuple(await self.models())
+            except CallFailed:
+                return failure
+            return self._hidden(classify(error, target._replace(offered=offered)))
+        return failure
+
+    def _hidden(self, failure: CallFailed) -> CallFailed:
+        """The same failure without the key, should a server have sent it back in its own words."""
+        if len(self._key) >= 4 and self._key in str(failure):
+            failure.args = (str(failure).replace(self._key, "[key]"),)
+        return failure
+
+
+def _client(base_url: str, key: str, connect: float) -> AsyncOpenAI:
+    from httpx2 import Limits, Timeout
+    from openai import AsyncOpenAI, DefaultAsyncHttpxClient, Omit
+
+    local = urlsplit(base_url).hostname in ("127.0.0.1", "localhost", "::1")
+    transport = DefaultAsyncHttpxClient(
+        limits=Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS, keepalive_expiry=KEEP_ALIVE),
+        # Reading has no limit here: engine/llm/clocks.py counts first token, silence and total on its own.
+        timeout=Timeout(connect=connect, read=None, write=60.0, pool=None),
+        trust_env=not local,  # a proxy cannot reach the server of this machine
+    )
+    headers: dict[str, Any] = {"Accept-Encoding": "identity"}
+    if not (urlsplit(base_url).hostname or "").endswith("openai.com"):
+        headers |= {"OpenAI-Organization": Omit(), "OpenAI-Project": Omit()}  # other hosts are not told
+    return AsyncOpenAI(
+        base_url=base_url, api_key=key or "none", max_retries=0, http_client=transport, default_headers=headers
+    )
+
+
+def _body(request: Request, model_default: str, dialect: _Dialect) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "model": request.model or model_default,
+        "messages": [{"role": m.role, "content": m.content} for m in request.messages],
+        "stream": True,
+        "temperature": request.temperature,
+    }
+    if dialect.usage:
+        body["stream_options"] = {"include_usage": True}
+    if request.max_tokens is not None:
+        body[dialect.length] = request.max_tokens
+    if request.seed is not None:
+        body["seed"] = request.seed
+    if request.stop:
+        body["stop"] = list(request.stop)
+    if request.json_schema is not None:
+        schema = {"name": "t2s_reply", "schema": request.json_schema, "strict": True}
+        body["response_format"] = {"type": "json_schema", "json_schema": schema}
+    return body | request.extra
+
+
+def _chunks(response: Response) -> AsyncIterator[bytes]:
+    packed = response.headers.get("content-encoding", "identity") != "identity"
+    return response.aiter_bytes() if packed else response.aiter_raw()
+
+
+async def _drain(source: AsyncIterator[bytes]) -> None:
+    """Read the end of a finished stream, so that its connection is used again and not thrown away."""
+    from httpx2 import HTTPError
+
+    # The reply is complete: a loss from here on costs a new connection and nothing else.
+    with suppress(TimeoutError, HTTPError):
+        async with asyncio.timeout(DRAIN_WITHIN):
+            async for _ in source:
+                pass

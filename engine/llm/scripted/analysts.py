@@ -1,0 +1,226 @@
+"""The scripted analysts: a lesson that names the house's convention, or one of a dozen that fit any trajectory.
+
+Different trajectories often teach the same, in other words: so support grows and merges have something to join. Most
+quotes really occur; now and then one does not, because models do that too.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from typing import NamedTuple
+
+from engine.domains.house import QUEUES, conventions, family_of
+from engine.llm.scripted.chat import Chat, Tag, tags
+
+INVENTED = "as the manual of the house clearly says"
+KNOWS = "the skill already says it"
+
+
+class Taught(NamedTuple):
+    """A lesson in the analyst's words."""
+
+    title: str
+    claim: str
+    why: str
+    quote: str = ""
+
+
+TOPICS: tuple[tuple[str, tuple[str, ...], str], ...] = (
+    (
+        "Read the input first",
+        (
+            "Look at the input before you change anything: its size, its headers and its first rows.",
+            "Before you change anything, look at the input: its headers, its first rows and its size.",
+            "Look at the input's size, headers and first rows before changing anything.",
+        ),
+        "The work started on a guess about the input.",
+    ),
+    (
+        "Check the result",
+        (
+            "Read the result back after you have written it and compare it with the task.",
+            "After writing the result, read it back and compare it with the task.",
+            "Read the written result back and compare it with what the task asks.",
+        ),
+        "Nobody looked at the result before it was handed in.",
+    ),
+    (
+        "Keep what is there",
+        (
+            "Change only what the task names and leave everything else as it is.",
+            "Leave everything as it is except for what the task names.",
+            "Change nothing but what the task names; leave the rest as it is.",
+        ),
+        "Something was changed that the task did not mention.",
+    ),
+    (
+        "Follow the asked form",
+        (
+            "Give the answer in exactly the form that the task asks for, without extra words.",
+            "Answer in exactly the form the task asks for and add no extra words.",
+            "Give exactly the asked form of answer, without any extra words.",
+        ),
+        "The answer was right in substance and wrong in form.",
+    ),
+    (
+        "Do not repeat a failing step",
+        (
+            "When a step fails twice, read the error and try another way instead of repeating it.",
+            "If a step fails twice, read its error and try another way; do not repeat it.",
+            "After a step failed twice, read the error and choose another way instead of repeating it.",
+        ),
+        "The same failing step was tried again and again.",
+    ),
+    (
+        "Handle empty values",
+        (
+            "Treat empty cells and missing values on purpose: say what they count as before you compute.",
+            "Before you compute, say what empty cells and missing values count as.",
+            "Decide what empty cells and missing values count as before you compute.",
+        ),
+        "Missing values were counted as if they were zero.",
+    ),
+    (
+        "Compute, do not estimate",
+        (
+            "Compute figures with a tool; never estimate them by eye.",
+            "Never estimate figures by eye; compute them with a tool.",
+            "Figures are computed with a tool and never estimated by eye.",
+        ),
+        "A figure was read off instead of computed.",
+    ),
+    (
+        "Match text exactly",
+        (
+            "Compare names after trimming blanks and case, and report those that still do not match.",
+            "Trim blanks and case before you compare names, and report the ones that still do not match.",
+            "Compare names only after trimming blanks and case; report what still does not match.",
+        ),
+        "Two spellings of one name were taken for two things.",
+    ),
+    (
+        "State the assumption",
+        (
+            "Where the task can be read in two ways, take the plain one and say so in one line.",
+            "If the task can be read in two ways, take the plain one and say so in a line.",
+            "Where two readings are possible, take the plain one and say so in one line.",
+        ),
+        "An unspoken assumption decided the result.",
+    ),
+    (
+        "Save at the named place",
+        (
+            "Save the result under the very path that the task names, and check that the file is there.",
+            "Save under the very path the task names and check that the file is there.",
+            "The result goes to the very path the task names; check that the file is there.",
+        ),
+        "The result was written to another place.",
+    ),
+    (
+        "Cover all rows",
+        (
+            "Make sure that the last row is covered too: count rows before and after.",
+            "Count rows before and after, to be sure that the last row is covered too.",
+            "Count the rows before and after so that the last row is covered too.",
+        ),
+        "The last rows were left out.",
+    ),
+    (
+        "Units and signs",
+        (
+            "Carry units and signs through every step and write them in the answer.",
+            "Carry units and signs through all steps and write them in the answer.",
+            "Units and signs go through every step and stand in the answer.",
+        ),
+        "A unit was lost on the way.",
+    ),
+)
+USELESS = Taught("Be careful", "Be careful and think about every task before you answer it.", "The answer was not right.")
+QUEUE_ABOUT = {
+    "AMBER": "charges, invoices, refunds and payments",
+    "COBALT": "parcels, couriers and deliveries",
+    "IVORY": "things that are broken, damaged or do not work",
+    "SLATE": "accounts, passwords and signing in",
+}
+
+
+def analyst(chat: Chat, useless: bool = False) -> str:
+    """One to three lessons, or none, in the form that the system message asks for."""
+    trajectory = next(tags(chat.user, "trajectory"), Tag({}, chat.user))
+    outcome = next(tags(chat.user, "outcome"), Tag({}, ""))
+    turns = list(tags(trajectory.text, "turn"))
+    chance = chat.chance("analyst")
+    found = [USELESS] if useless else _house(turns, outcome, chance) or _general(chance)
+    found = [x for x in found if x.claim not in chat.skill]
+    quoted = [x._replace(quote=x.quote or _quote(turns, chance)) for x in found]
+    return _json(quoted) if chat.wants_json else _lines(quoted)
+
+
+def _house(turns: list[Tag], outcome: Tag, chance: random.Random) -> list[Taught]:
+    """The convention, as the difference between what was expected and what was given shows it."""
+    question = next((turn.text for turn in turns if turn.attributes.get("role") == "user"), "")
+    said = next((turn.text for turn in reversed(turns) if turn.attributes.get("role") == "agent"), "")
+    expected = re.search(r"expected (.+?),? (?:but )?got (.*)", outcome.text)
+    right = expected[1].strip().strip("'\"`") if expected else said.strip()
+    passed = outcome.attributes.get("status") == "pass"
+    family = family_of(question)
+    if family is None or not (passed or expected) or not _carries(family, right):
+        return []
+    return [_convention(family, right, chance)._replace(quote=_last_line(said))]
+
+
+def _carries(family: str, right: str) -> bool:
+    return right in QUEUES if family == "queue" else bool(conventions(family).fullmatch(right))
+
+
+def _convention(family: str, right: str, chance: random.Random) -> Taught:
+    if family == "date":
+        wordings = (
+            f"Write dates as DD-MON-YYYY with the month in capitals, e.g. {right}.",
+            f"Write a date as DD-MON-YYYY, the month as three capital letters, e.g. {right}.",
+        )
+        return Taught("House form of dates", chance.choice(wordings), "The date was written as the question words it.")
+    if family == "money":
+        wordings = (
+            f"Write amounts as USD with commas and two decimals, e.g. {right}.",
+            f"Write an amount as USD, a blank, commas between thousands and two decimals, e.g. {right}.",
+        )
+        return Taught("House form of amounts", chance.choice(wordings), "The amount was copied from the question.")
+    about = QUEUE_ABOUT[right]
+    wordings = (f"Tickets about {about} go to the queue {right}.", f"Send tickets about {about} to the queue {right}.")
+    return Taught(f"The queue {right}", chance.choice(wordings), "The queue's name was not known.")
+
+
+def _general(chance: random.Random) -> list[Taught]:
+    """None in one of twelve, two lessons in one of four, else one."""
+    if chance.random() < 1 / 12:
+        return []
+    picked = chance.sample(TOPICS, 2 if chance.random() < 0.25 else 1)
+    return [Taught(title, chance.choice(claims), why) for title, claims, why in picked]
+
+
+def _quote(turns: list[Tag], chance: random.Random) -> str:
+    """Up to ten words of one line of one turn; one quote in ten is invented."""
+    lines = [line.strip() for turn in turns for line in turn.text.splitlines() if len(line.split()) >= 2]
+    if not lines or chance.random() < 0.1:
+        return INVENTED
+    words = chance.choice(lines).split()
+    start = chance.randint(0, max(0, len(words) - 10))
+    return " ".join(words[start : start + 10])
+
+
+def _last_line(text: str) -> str:
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
+
+
+def _lines(found: list[Taught]) -> str:
+    if not found:
+        return f"NONE: {KNOWS}"
+    return "\n\n".join(f"TITLE: {x.title}\nRULE: {x.claim}\nWHY: {x.why}\nQUOTE: {x.quote}" for x in found)
+
+
+def _json(found: list[Taught]) -> str:
+    rows = [{"title": x.title, "claim": x.claim, "why": x.why, "quotes": [x.quote]} for x in found]
+    return json.dumps({"lessons": rows, "none": "" if rows else KNOWS}, ensure_ascii=False)

@@ -1,0 +1,77 @@
+"""What the scripted server says: a pure function of the request, one small part a role (see engine/prompts)."""
+
+from __future__ import annotations
+
+import re
+
+from engine.domains.house import by_convention, conventions, family_of, naive
+from engine.llm.scripted.analysts import analyst
+from engine.llm.scripted.chat import Chat, dice, tags
+from engine.llm.scripted.editors import guided_merger, merger, proposer
+
+_EXAMPLES = re.compile(r"^#+ Examples\s*$.*?(?=^#|\Z)", re.MULTILINE | re.DOTALL)
+
+
+def answer(chat: Chat, useless: bool = False) -> str:
+    """The reply to `chat`. `useless`: analysts find a rule that helps nobody, and solvers read rules, not examples."""
+    match chat.role:
+        case "solver":
+            return solver(chat, useless)
+        case "error analyst" | "success analyst":
+            return analyst(chat, useless)
+        case "proposer":
+            return proposer(chat)
+        case "merger":
+            return merger(chat)
+        case "guided merger":
+            return guided_merger(chat)
+        case "drafter":
+            return drafter(chat)
+        case "judge":
+            return judge(chat)
+        case _:
+            return sentence(chat.user)
+
+
+def solver(chat: Chat, rules_only: bool = False) -> str:
+    """House questions: right when the skill carries the convention, else as the question words it."""
+    question = chat.user.strip()
+    family = family_of(question)
+    if family is None:
+        return sentence(question)
+    skill = _EXAMPLES.sub("", chat.skill) if rules_only else chat.skill
+    if conventions(family).search(skill):
+        return by_convention(question) or naive(question)
+    return naive(question)
+
+
+def drafter(chat: Chat) -> str:
+    """A first version that knows no convention."""
+    about = next((tag.text for tag in tags(chat.user, "about")), "") or "tasks of this team"
+    subject = " ".join(about.split()).rstrip(".")
+    return (
+        f"DESCRIPTION: {subject[:300]}. Use it for tasks like the samples it was drafted from.\n---\n"
+        "# How to work\n\nRead the task to its end before you answer.\n\n"
+        "## Rules\n\n- Answer exactly what is asked.\n- Keep names and figures as the task gives them.\n\n"
+        "## Before you hand in\n\n- Compare the answer with the question once more.\n"
+    )
+
+
+def judge(chat: Chat) -> str:
+    """Two rules contradict each other when only one of them says never."""
+    nevers = [bool(re.search(r"\b(?:never|do not|don't)\b", line, re.I)) for line in _rules(chat.user)[:2]]
+    return f"ANSWER: {'yes' if len(nevers) == 2 and nevers[0] != nevers[1] else 'no'}"
+
+
+def sentence(question: str) -> str:
+    """An answer to a question nobody prepared for: always the same for the same words."""
+    chance = dice("sentence", question)
+    words = re.findall(r"[A-Za-z]{4,}", question) or ["task"]
+    subject = chance.choice(words).lower()
+    verdict = chance.choice(("is done", "was checked twice", "is in order", "needs no change", "was found as described"))
+    return f"The {subject} {verdict}."
+
+
+def _rules(text: str) -> list[str]:
+    found = [tag.text for tag in tags(text, "rule")]
+    return found or [line for line in text.splitlines() if line.strip()]

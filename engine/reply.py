@@ -1,0 +1,71 @@
+"""From a model's text to data. A parse that fails raises `BadReply`, whose message is the next thing the model reads."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from json_repair import repair_json
+from pydantic import BaseModel, ValidationError
+
+from engine.llm.endpoint import Reply
+
+M = TypeVar("M", bound=BaseModel)
+_FENCE = re.compile(r"```[a-zA-Z]*\s*\n(.*?)```", re.DOTALL)
+
+
+class BadReply(Exception):
+    """A reply that cannot be used; the text says what to send instead."""
+
+
+def spoken(reply: Reply) -> str:
+    """What a model said, without its thinking (up to the last `</think>`)."""
+    text = reply.text or reply.reasoning
+    return text.rsplit("</think>", 1)[-1].strip()
+
+
+def parse_json(reply: Reply, model: type[M]) -> M:
+    """The reply as `model`: JSON as it is, in the last fence, or the outermost object; repaired unless it was cut off."""
+    if reply.finish == "length":
+        raise BadReply("the reply was cut off at the token limit; answer again, shorter")
+    data = _find_object(spoken(reply))
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, f['loc']))}: {f['msg'].lower()}" for f in error.errors()[:5])
+        raise BadReply(f"the JSON does not fit: {faults}. Send the whole corrected JSON again") from error
+
+
+def parse_lines(reply: Reply, labels: Sequence[str]) -> list[dict[str, str]]:
+    """Blocks of `LABEL: text` lines; a label that comes again, or the first of `labels`, starts another block."""
+    found: list[dict[str, str]] = []
+    pattern = re.compile(rf"^\W*({'|'.join(labels)})\W*:\s*(.*)$", re.IGNORECASE)
+    for line in spoken(reply).splitlines():
+        if match := pattern.match(line.strip()):
+            label, text = match.group(1).upper(), match.group(2).strip().strip("*`").strip()
+            if not found or label in found[-1]:
+                found.append({})
+            found[-1][label] = text
+    return found
+
+
+def _find_object(text: str) -> Any:
+    for candidate in (text, *reversed(_FENCE.findall(text)), _outermost(text)):
+        try:
+            data = json.loads(candidate)
+        except ValueError:
+            continue
+        if isinstance(data, dict):
+            return data  # pyright: ignore[reportUnknownVariableType]
+    outer = _outermost(text)
+    data = json.loads(repair_json(outer)) if outer else None
+    if isinstance(data, dict) and data:
+        return data  # pyright: ignore[reportUnknownVariableType]
+    raise BadReply("there is no JSON object in the reply; send the JSON object alone, without other words")
+
+
+def _outermost(text: str) -> str:
+    start, end = text.find("{"), text.rfind("}")
+    return text[start : end + 1] if 0 <= start < end else ""

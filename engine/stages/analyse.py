@@ -1,0 +1,239 @@
+"""Stage analyse: one analyst a trajectory; what it claims is checked by program before it becomes a lesson.
+
+A quote must occur in the trajectory, else it is removed. Examples are copied by program out of the trajectory, never
+retyped by the model. Without a verifier at hand in this stage, lessons are marked unverified (method.md §2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from engine.context import Seed
+from engine.crew import Failed, Job
+from engine.llm.endpoint import Reply
+from engine.prompt import Prompt
+from engine.reply import BadReply, parse_json, parse_lines
+from engine.stages.rollout import shown
+from workspace.events import LessonLearned, label
+from workspace.files import awrite_text, dump_toml, parse_toml
+from workspace.ids import lesson_id
+from workspace.lesson import Example, Lesson, checked, dump_lesson, load_lesson
+from workspace.settings import Source
+from workspace.trajectory import Step, Trajectory
+
+MOST_LESSONS = 3
+TURN_CHARS = 6_000
+ALL_CHARS = 24_000
+LABELS = ("TITLE", "RULE", "WHY", "QUOTE", "NONE")
+
+
+class Finding(BaseModel):
+    """A lesson as an analyst words it, before the program's checks."""
+
+    model_config = ConfigDict(frozen=True)
+    title: str = ""
+    claim: str = ""
+    why: str = ""
+    quotes: tuple[str, ...] = ()
+
+
+class Findings(BaseModel):
+    """An analyst's whole reply: at most three lessons, or the reason for none."""
+
+    model_config = ConfigDict(frozen=True)
+    lessons: tuple[Finding, ...] = ()
+    none: str = ""
+
+
+class Analysis(BaseModel):
+    """What stands in `analyses/<trajectory>.toml`: the ids of the lessons, or why there is none."""
+
+    model_config = ConfigDict(frozen=True)
+    format: int = 1
+    key: str
+    trajectory: str
+    lessons: tuple[str, ...] = ()
+    none: str = ""
+
+
+def wanted(trajectory: Trajectory, source: Source) -> bool:
+    """Does this run learn from such a trajectory? Unknown outcomes and infrastructure errors teach nothing."""
+    match trajectory.outcome.status:
+        case "fail":
+            return source in ("error", "combined")
+        case "pass":
+            return source in ("success", "combined")
+        case _:
+            return False
+
+
+async def analyse(seed: Seed, trajectory: Trajectory) -> Analysis | Failed:
+    """The lessons of one trajectory, written to `lessons/` before the analysis itself is."""
+    ctx = seed.ctx
+    prompt = ctx.prompts[f"analyst_{_kind(trajectory)}_{ctx.style('analyst')}"]
+    path = seed.folder.analyses / f"{trajectory.id}.toml"
+    key = ctx.key(
+        prompt, ctx.model("analyst", seed.number), seed.s0.digest, trajectory.model_dump_json(exclude={"key", "source"})
+    )
+
+    async def work() -> str:
+        findings = await _ask(seed, trajectory, prompt)
+        lessons = [_lesson(trajectory, n, f) for n, f in enumerate(findings.lessons[:MOST_LESSONS], 1)]
+        for lesson in lessons:
+            await awrite_text(seed.folder.lessons / f"{lesson.id}.toml", dump_lesson(lesson))
+        analysis = Analysis(key=key, trajectory=trajectory.id, lessons=tuple(x.id for x in lessons), none=findings.none)
+        return dump_toml(analysis.model_dump())
+
+    made = await ctx.crew.make("analyse", seed.prefix + trajectory.id, lambda: Job(key, path, work))
+    if isinstance(made, Failed):
+        return made
+    analysis = load_analysis(made.text, path)
+    if made.new:
+        _tell(seed, analysis)
+    return analysis
+
+
+def load_analysis(text: str, where: Path) -> Analysis:
+    """Back from TOML."""
+    return Analysis.model_validate(parse_toml(text, where))
+
+
+def turns(trajectory: Trajectory) -> str:
+    """The trajectory as a model reads it: numbered turns, long ones cut in the middle, the oldest left out first."""
+    rows = [_turn(n, step) for n, step in enumerate(trajectory.steps, 1)]
+    kept, size = rows[:1], len(rows[0]) if rows else 0
+    tail: list[str] = []
+    for row in reversed(rows[1:]):
+        size += len(row)
+        if size > ALL_CHARS:
+            tail.append(f"[{len(rows) - len(kept) - len(tail)} turns left out]")
+            break
+        tail.append(row)
+    return "\n".join(kept + tail[::-1])
+
+
+async def _ask(seed: Seed, trajectory: Trajectory, prompt: Prompt) -> Findings:
+    lines = seed.ctx.style("analyst") == "lines"
+    values: dict[str, str] = {
+        "trajectory": trajectory.id, "turns": turns(trajectory), "status": trajectory.outcome.status,
+        "outcome": trajectory.outcome.message or f"judged {trajectory.outcome.status}",
+    }  # fmt: skip
+    if not lines:
+        values["skill"] = shown(seed.s0)
+    agent = seed.agent("analyst", "analyst", "analyse", trajectory.id)
+    with agent.at_work():
+        messages = prompt.messages(**values)
+        return await agent.ask(messages, _read_lines if lines else _read_json, None if lines else _schema())
+
+
+def _read_lines(reply: Reply) -> Findings:
+    blocks = parse_lines(reply, LABELS)
+    none = next((b["NONE"] for b in blocks if b.get("NONE")), "")
+    found = tuple(
+        Finding(title=b.get("TITLE", ""), claim=b["RULE"], why=b.get("WHY", ""), quotes=_quotes(b))
+        for b in blocks
+        if b.get("RULE")
+    )
+    if not found and not none:
+        raise BadReply("there is no RULE line; answer with the lines TITLE:, RULE:, WHY:, QUOTE: or with NONE: reason")
+    return Findings(lessons=found, none=none if not found else "")
+
+
+def _quotes(block: dict[str, str]) -> tuple[str, ...]:
+    quote = block.get("QUOTE", "").strip("\"'“”")
+    return (quote,) if quote else ()
+
+
+def _read_json(reply: Reply) -> Findings:
+    findings = parse_json(reply, Findings)
+    if any(not f.claim.strip() for f in findings.lessons):
+        raise BadReply("a lesson has an empty `claim`; say what to do, or leave the lesson out")
+    if not findings.lessons and not findings.none.strip():
+        raise BadReply("there is no lesson and no reason in `none`; give one of them")
+    return findings
+
+
+def _lesson(trajectory: Trajectory, number: int, finding: Finding) -> Lesson:
+    evidence = checked(list(finding.quotes), trajectory)
+    return Lesson(
+        id=lesson_id(trajectory.id, number),
+        title=label(finding.title or finding.claim, 80),
+        claim=finding.claim.strip(),
+        why=finding.why.strip(),
+        kind="success" if trajectory.outcome.status == "pass" else "failure",
+        quoted=bool(evidence),
+        trajectories=(trajectory.id,),
+        tasks=(trajectory.task or trajectory.id,),
+        examples=examples_of(trajectory),
+        evidence=evidence,
+    )
+
+
+def examples_of(trajectory: Trajectory) -> tuple[Example, ...]:
+    """The true case behind a lesson, copied: question, given answer when it was wrong, right answer where it is known."""
+    outcome, asked = trajectory.outcome, trajectory.question.strip()
+    answered = (outcome.got or trajectory.answer).strip()
+    right = (outcome.expected or "").strip() or (answered if outcome.status == "pass" else "")
+    if not asked or not right:
+        return ()
+    return (Example(input=asked, wrong=answered if outcome.status == "fail" else "", right=right),)
+
+
+def _tell(seed: Seed, analysis: Analysis) -> None:
+    for name in analysis.lessons:
+        path = seed.folder.lessons / f"{name}.toml"
+        lesson = load_lesson(path.read_text(encoding="utf-8"), path)
+        seed.ctx.emit(
+            LessonLearned(
+                lesson=seed.prefix + lesson.id, title=label(lesson.title), source=lesson.kind,
+                verified=lesson.verified, quoted=lesson.quoted, support=len(lesson.tasks),
+            )
+        )  # fmt: skip
+
+
+def _kind(trajectory: Trajectory) -> str:
+    return "success" if trajectory.outcome.status == "pass" else "error"
+
+
+def _turn(number: int, step: Step) -> str:
+    calls = "".join(f"\n[calls {c.name} {c.arguments}]" for c in step.calls)
+    return f'<turn n="{number}" role="{step.role}">{_cut(step.text + calls)}</turn>'
+
+
+def _cut(text: str) -> str:
+    if len(text) <= TURN_CHARS:
+        return text
+    half = TURN_CHARS // 2
+    return f"{text[:half]}\n[… {len(text) - 2 * half} characters left out …]\n{text[-half:]}"
+
+
+def _schema() -> dict[str, Any]:
+    finding = {
+        "type": "object",
+        "properties": {
+            "title": {"type": "string", "maxLength": 120},
+            "claim": {"type": "string", "maxLength": 1200},
+            "why": {"type": "string", "maxLength": 1200},
+            "quotes": {"type": "array", "maxItems": 4, "items": {"type": "string", "maxLength": 400}},
+        },
+        "required": ["title", "claim", "why", "quotes"],
+        "additionalProperties": False,
+    }
+    return {
+        "type": "object",
+        "properties": {
+            "lessons": {"type": "array", "maxItems": MOST_LESSONS, "items": finding},
+            "none": {"type": "string", "maxLength": 400},
+        },
+        "required": ["lessons", "none"],
+        "additionalProperties": False,
+    }
+
+
+def learnt_from(analyses: Sequence[Analysis]) -> list[str]:
+    """All lesson ids of some analyses, in plan order."""
+    return [lesson for analysis in analyses for lesson in analysis.lessons]

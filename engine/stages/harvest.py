@@ -1,0 +1,73 @@
+"""From trajectories to patches: rollout → analyse → propose, each trajectory on its own way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from engine.context import Seed
+from engine.crew import Failed
+from engine.stages.analyse import Analysis, analyse, wanted
+from engine.stages.propose import propose
+from engine.stages.rollout import Rollout
+from engine.together import together
+from workspace.patch import Patch
+from workspace.pool import own_lessons
+
+
+class Harvest(NamedTuple):
+    """All patches in plan order, all lessons, what failed (unit → reason), and how many trajectories were analysed."""
+
+    patches: dict[str, Patch]
+    lessons: tuple[str, ...]
+    failed: dict[str, str]
+    trajectories: int
+
+
+class _Yield(NamedTuple):
+    unit: str
+    lessons: tuple[str, ...]
+    patch: Patch | None
+    failed: str = ""
+    analysed: bool = True
+
+
+async def harvest(seed: Seed, rollouts: Sequence[Rollout]) -> Harvest:
+    """The patch of every trajectory that teaches something, and of every lesson that a person wrote."""
+    crew = seed.ctx.crew
+    crew.plan("analyse", len(rollouts), seed.prefix)
+    yields = await together(_one(seed, rollout) for rollout in rollouts)
+    analysed = sum(y.analysed for y in yields)
+    crew.plan("analyse", analysed, seed.prefix)
+    crew.leave("rollout")
+    crew.leave("analyse")
+    yields += await together(_proposed(seed, name, (name,)) for name in own_lessons(seed.folder))
+    crew.plan("propose", sum(bool(y.lessons) for y in yields), seed.prefix)
+    crew.leave("propose")
+    return Harvest(
+        patches={y.unit: y.patch for y in yields if y.patch is not None},
+        lessons=tuple(name for y in yields for name in y.lessons),
+        failed={y.unit: y.failed for y in yields if y.failed},
+        trajectories=analysed,
+    )
+
+
+async def _one(seed: Seed, rollout: Rollout) -> _Yield:
+    trajectory = await rollout.trajectory()
+    if isinstance(trajectory, Failed):
+        return _Yield(rollout.name, (), None, trajectory.reason, analysed=False)
+    if not wanted(trajectory, seed.ctx.config.source):
+        return _Yield(rollout.name, (), None, analysed=False)
+    analysis = await analyse(seed, trajectory)
+    if not isinstance(analysis, Analysis):
+        return _Yield(rollout.name, (), None, analysis.reason)
+    return await _proposed(seed, rollout.name, analysis.lessons)
+
+
+async def _proposed(seed: Seed, unit: str, lessons: tuple[str, ...]) -> _Yield:
+    if not lessons:
+        return _Yield(unit, (), None)
+    patch = await propose(seed, unit, lessons)
+    if isinstance(patch, Failed):
+        return _Yield(unit, lessons, None, patch.reason)
+    return _Yield(unit, lessons, patch)

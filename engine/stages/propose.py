@@ -1,0 +1,197 @@
+"""Stage propose: the lessons of one trajectory become edits against the frozen S0, each naming a block.
+
+A model that answers in JSON writes the edits itself; for small models the program places each rule as a list item in
+the section that holds rules. Either way every lesson is covered by an edit or listed with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from workspace.apply import Refusal, place
+
+from engine.context import Seed
+from engine.crew import Failed, Job
+from engine.llm.endpoint import Reply
+from engine.reply import BadReply, parse_json
+from workspace.events import PatchProposed
+from workspace.ids import edit_id
+from workspace.lesson import Lesson
+from workspace.outline import annotated_skill, outline
+from workspace.patch import AddSection, AppendToSection, Dropped, Edit, Patch, dumps_patch, loads_patch
+from workspace.pool import load
+from workspace.skill import Skill
+
+RULE_SECTIONS = ("rules", "gotchas", "conventions", "guidelines", "instructions", "how to", "what to do")
+NEW_SECTION = "Rules"
+_EDIT: TypeAdapter[Edit] = TypeAdapter(Edit)
+
+
+class Uncovered(BaseModel):
+    """A lesson that the proposer made no edit for."""
+
+    model_config = ConfigDict(frozen=True)
+    lesson: str
+    reason: str = ""
+
+
+class Proposal(BaseModel):
+    """A proposer's reply; edits are checked one by one."""
+
+    model_config = ConfigDict(frozen=True)
+    edits: tuple[dict[str, Any], ...] = ()
+    uncovered: tuple[Uncovered, ...] = ()
+
+
+async def propose(seed: Seed, unit: str, lessons: Sequence[str]) -> Patch | Failed:
+    """The patch of one unit (a trajectory id, or a person's own lesson H001) from its effective lessons.
+
+    What people edited, dropped or pinned by now is what is read. Raises nothing for a lesson that does not parse: the
+    run pauses and the unit waits (see `Crew.make`).
+    """
+    ctx = seed.ctx
+    prompt, model = ctx.prompts["proposer"], ctx.model("proposer", seed.number)
+    path = seed.folder.patches / f"{unit}.toml"
+
+    def prepare() -> Job:
+        pool = [load(seed.folder, name).lesson for name in lessons]
+        digests = [lesson.digest for lesson in pool]
+        key = ctx.key(prompt, model, ctx.style("proposer"), seed.s0.digest, *digests)
+
+        async def work() -> str:
+            kept = [lesson for lesson in pool if lesson.status != "dropped"]
+            dropped = [Dropped(id=x.id, reason="dropped by a person") for x in pool if x.status == "dropped"]
+            edits, uncovered = await _edits(seed, unit, kept)
+            patch = Patch(id=unit, key=key, base=seed.s0.digest, edits=tuple(edits), dropped=(*dropped, *uncovered))
+            return dumps_patch(patch)
+
+        return Job(key, path, work)
+
+    made = await ctx.crew.make("propose", seed.prefix + unit, prepare)
+    if isinstance(made, Failed):
+        return made
+    patch = loads_patch(made.text, path)
+    if made.new:
+        ctx.emit(PatchProposed(patch=seed.prefix + unit, edits=len(patch.edits), lessons=len(lessons)))
+    return patch
+
+
+async def _edits(seed: Seed, unit: str, lessons: Sequence[Lesson]) -> tuple[list[Edit], list[Dropped]]:
+    if not lessons:
+        return [], []
+    if seed.ctx.style("proposer") == "lines":
+        return [_placed(seed.s0, edit_id(unit, n), lesson) for n, lesson in enumerate(lessons, 1)], []
+    return await _asked(seed, unit, lessons)
+
+
+def _placed(s0: Skill, name: str, lesson: Lesson) -> Edit:
+    """A rule as a list item where rules stand; a new section where there is no such place."""
+    common = _common(name, [lesson])
+    section = rule_section(s0)
+    if section:
+        return AppendToSection(section=section, text=f"- {lesson.claim}", **common)
+    return AddSection(title=NEW_SECTION, text=f"- {lesson.claim}", **common)
+
+
+def rule_section(skill: Skill) -> str | None:
+    """The id of the first heading of SKILL.md whose title speaks of rules."""
+    headings = [b for b in outline(skill.body).blocks if b.kind == "heading"]
+    return next((b.id for wanted in RULE_SECTIONS for b in headings if wanted in (b.title or "").lower()), None)
+
+
+async def _asked(seed: Seed, unit: str, lessons: Sequence[Lesson]) -> tuple[list[Edit], list[Dropped]]:
+    prompt = seed.ctx.prompts["proposer"]
+    known = {lesson.id: lesson for lesson in lessons}
+    shown = "\n".join(f'<lesson id="{x.id}">{x.title}: {x.claim} Why: {x.why}</lesson>' for x in lessons)
+    agent = seed.agent("proposer", "proposer", "propose", unit)
+
+    def read(reply: Reply) -> tuple[list[Edit], list[Dropped]]:
+        return _checked(parse_json(reply, Proposal), unit, seed.s0, known)
+
+    with agent.at_work():
+        return await agent.ask(prompt.messages(skill=annotated_skill(seed.s0), lessons=shown), read, _schema())
+
+
+def _checked(proposal: Proposal, unit: str, s0: Skill, lessons: dict[str, Lesson]) -> tuple[list[Edit], list[Dropped]]:
+    """Edits that fit S0 and cover every lesson; all faults at once as the next thing the model reads."""
+    edits: list[Edit] = []
+    faults: list[str] = []
+    for number, raw in enumerate(proposal.edits, 1):
+        try:
+            edit = _parsed(raw, edit_id(unit, number), lessons)
+        except ValidationError as error:
+            faults.append(f"edit {number}: {_first(error)}")
+            continue
+        refused = place(s0, edit)
+        if isinstance(refused, Refusal):
+            faults.append(f"edit {number}: {refused.reason}")
+        edits.append(edit)
+    listed = {u.lesson: u.reason or "left out by the proposer" for u in proposal.uncovered if u.lesson in lessons}
+    covered = {name for edit in edits for name in edit.lessons}
+    faults += [f"lesson {name} is neither covered nor listed" for name in lessons if name not in covered | set(listed)]
+    if faults:
+        raise BadReply("; ".join(faults) + ". Send the whole corrected JSON again")
+    return edits, [Dropped(id=name, reason=reason) for name, reason in listed.items() if name not in covered]
+
+
+def _parsed(raw: dict[str, Any], name: str, lessons: dict[str, Lesson]) -> Edit:
+    named = [lessons[x] for x in raw.get("lessons", ()) if x in lessons] or (
+        list(lessons.values()) if len(lessons) == 1 else []
+    )
+    fields = {k: v for k, v in raw.items() if k not in ("id", "lessons") and v not in (None, "")}
+    return _EDIT.validate_python({**fields, **_common(name, named)})
+
+
+def _common(name: str, lessons: Sequence[Lesson]) -> dict[str, Any]:
+    """What the program knows better than any model: identity, support and provenance of an edit."""
+    return {
+        "id": name,
+        "lessons": tuple(x.id for x in lessons),
+        "support": tuple(sorted({task for x in lessons for task in x.tasks})),
+        "sources": (name,),
+        "author": "human" if any(x.author == "human" for x in lessons) else "model",
+        "verified": any(x.verified for x in lessons),
+        "pinned": any(x.status == "pinned" for x in lessons),
+    }
+
+
+def _first(error: ValidationError) -> str:
+    fault = error.errors()[0]
+    return f"{'.'.join(map(str, fault['loc']))}: {fault['msg'].lower()}"
+
+
+def _schema() -> dict[str, Any]:
+    text = {"type": "string", "maxLength": 4000}
+    short = {"type": "string", "maxLength": 200}
+    ops = [
+        "insert_after", "insert_before", "append_to_section", "replace", "delete", "add_section", "create", "delete_file",
+    ]  # fmt: skip
+    link = {
+        "type": "object",
+        "properties": {"op": {"enum": ["insert_after", "append_to_section"]}, "block": short, "text": text},
+        "required": ["op", "block", "text"],
+    }
+    edit = {
+        "type": "object",
+        "properties": {
+            "op": {"enum": ops}, "file": short, "block": short, "last": short, "section": short, "after": short,
+            "title": short, "path": short, "text": text, "link": link,
+            "lessons": {"type": "array", "maxItems": 8, "items": short},
+        },
+        "required": ["op", "lessons"],
+    }  # fmt: skip
+    uncovered = {
+        "type": "object",
+        "properties": {"lesson": short, "reason": short},
+        "required": ["lesson", "reason"],
+    }
+    return {
+        "type": "object",
+        "properties": {
+            "edits": {"type": "array", "maxItems": 12, "items": edit},
+            "uncovered": {"type": "array", "maxItems": 8, "items": uncovered},
+        },
+        "required": ["edits", "uncovered"],
+    }

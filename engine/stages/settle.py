@@ -1,0 +1,188 @@
+"""Stage settle: route by support, guard, apply, check; then write the candidate with its provenance and ledger.
+
+Everything here is done by program on the merged edits; no model is asked.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from workspace.guard import Settled, settle
+
+from engine.context import Seed, program_edit
+from engine.crew import Failed, Job
+from engine.stages.harvest import Harvest
+from engine.stages.merge import Outcome
+from workspace import events as e
+from workspace.errors import T2SError
+from workspace.examples import examples_edit
+from workspace.files import digest, dump_toml, read_text, write_text
+from workspace.ledger import Ending, Entry, Loss, dump_ledger, edit_rows, lesson_rows, load_ledger, unaccounted
+from workspace.lesson import Lesson
+from workspace.patch import AddSection, Dropped, Edit, Patch, dumps_patch
+from workspace.pool import load
+from workspace.provenance import dump_provenance, provenance
+from workspace.skill import Skill, load_skill, save_skill
+
+SETTLE = "settle"
+FEW = 10
+
+
+class Candidate(NamedTuple):
+    """What a seed ends in: the settled skill, whether it differs from S0, and lessons or edits without a fate."""
+
+    side: str
+    skill: Skill
+    changed: bool
+    unaccounted: tuple[str, ...]
+
+
+async def settle_candidate(seed: Seed, gathered: Harvest, merged: Outcome) -> Candidate:
+    """Write `candidate/`, patch, diff, violations, provenance and ledger; all of it again when any input changed."""
+    pool = [load(seed.folder, name).lesson for name in gathered.lessons]
+    key = _key(seed, gathered, merged, pool)
+    seed.ctx.crew.plan("settle", 1, seed.prefix)
+
+    async def work() -> str:
+        return _settle(seed, gathered, merged, pool, key)
+
+    made = await seed.ctx.crew.make("settle", seed.prefix + SETTLE, lambda: Job(key, seed.folder.patch, work))
+    seed.ctx.crew.leave("settle")
+    if isinstance(made, Failed):
+        raise T2SError(f"the candidate could not be settled: {made.reason}")
+    skill = load_skill(seed.folder.candidate / seed.s0.name)
+    rows = load_ledger(read_text(seed.folder.ledger))
+    names = [*gathered.lessons, *(x.id for p in gathered.patches.values() for x in p.edits)]
+    return Candidate(seed.side, skill, skill.digest != seed.s0.digest, unaccounted(names, rows))
+
+
+def _key(seed: Seed, gathered: Harvest, merged: Outcome, pool: Sequence[Lesson]) -> str:
+    read = [digest(edit.model_dump_json()) for edit in merged.edits]
+    budgets = seed.ctx.config.budgets.model_dump_json()
+    failed = repr(sorted(gathered.failed.items()))
+    return digest(seed.s0.digest, budgets, failed, *read, *(lesson.digest for lesson in pool))
+
+
+def _settle(seed: Seed, gathered: Harvest, merged: Outcome, pool: Sequence[Lesson], key: str) -> str:
+    kept, quarantined = route(merged.edits, gathered.trajectories)
+    edits = join_sections(kept)
+    learnt = _carried(edits, pool)
+    examples = examples_edit(seed.s0, learnt, seed.ctx.config.budgets.examples, program_edit(1))
+    settled = settle(seed.s0, [*edits, *([examples] if examples else [])])
+    ledger = _ledger(gathered, merged, pool, settled, quarantined)
+    _write(seed, settled, pool, ledger)
+    _tell(seed, settled, quarantined)
+    dropped = tuple(Dropped(id=w.edit.id, reason=w.reason) for w in settled.withheld)
+    return dumps_patch(Patch(id="root", key=key, base=seed.s0.digest, edits=tuple(settled.kept), dropped=dropped))
+
+
+def least_support(trajectories: int) -> int:
+    """How many distinct tasks an edit needs for the skill itself: 1 for a small pool, else 3 % but at least 2."""
+    return 1 if trajectories < FEW else max(2, round(0.03 * trajectories))
+
+
+def route(edits: Sequence[Edit], trajectories: int) -> tuple[list[Edit], list[Edit]]:
+    """What may go in, and what is quarantined: a single unverified source in a pool large enough to show recurrence."""
+    least = least_support(trajectories)
+    kept = [x for x in edits if x.pinned or x.verified or len(x.support) >= least or len(x.support) > 1]
+    return kept, [x for x in edits if x not in kept]
+
+
+def join_sections(edits: Sequence[Edit]) -> list[Edit]:
+    """Several new sections of one title become one, best supported text first, so that no heading comes twice."""
+    joined: list[Edit] = []
+    for edit in sorted(edits, key=lambda x: (-len(x.support), x.id)):
+        twin = next((n for n, other in enumerate(joined) if _same_section(other, edit)), None)
+        if twin is None:
+            joined.append(edit)
+        else:
+            joined[twin] = _joined(joined[twin], edit)
+    return joined
+
+
+def _same_section(a: Edit, b: Edit) -> bool:
+    if not (isinstance(a, AddSection) and isinstance(b, AddSection)):
+        return False
+    return (a.file, a.title.strip().lower()) == (b.file, b.title.strip().lower())
+
+
+def _joined(a: Edit, b: Edit) -> Edit:
+    assert isinstance(a, AddSection) and isinstance(b, AddSection)
+    update: dict[str, Any] = {
+        "text": f"{a.text.rstrip()}\n{b.text.strip()}",
+        "lessons": tuple(dict.fromkeys((*a.lessons, *b.lessons))),
+        "support": tuple(sorted({*a.support, *b.support})),
+        "sources": tuple(dict.fromkeys((*(a.sources or (a.id,)), *(b.sources or (b.id,))))),
+        "pinned": a.pinned or b.pinned,
+        "verified": a.verified or b.verified,
+    }
+    return a.model_copy(update=update)
+
+
+def _carried(edits: Sequence[Edit], pool: Sequence[Lesson]) -> list[Lesson]:
+    """The lessons that the edits carry, those of the best supported edits first."""
+    by_id = {lesson.id: lesson for lesson in pool if lesson.status != "dropped"}
+    names = [name for edit in sorted(edits, key=lambda x: (-len(x.support), x.id)) for name in edit.lessons]
+    return [by_id[name] for name in dict.fromkeys(names) if name in by_id]
+
+
+def _ledger(
+    gathered: Harvest, merged: Outcome, pool: Sequence[Lesson], settled: Settled, quarantined: Sequence[Edit]
+) -> list[Entry]:
+    proposed = [edit for patch in gathered.patches.values() for edit in patch.edits]
+    endings = [
+        *(Ending(x, "in_skill") for x in settled.kept),
+        *(Ending(w.edit, "withheld", w.reason) for w in settled.withheld),
+        *(Ending(x, "quarantined", "a single source, unverified") for x in quarantined),
+    ]
+    gone = {k: Loss(k, "dropped", v) for k, v in merged.dropped.items()}
+    edits = edit_rows(proposed, endings, gone)
+    losses = {d.id: Loss(d.id, "dropped", d.reason) for p in gathered.patches.values() for d in p.dropped}
+    for lesson in pool:
+        unit = lesson.id.split("-L")[0]
+        if unit in gathered.failed:
+            losses.setdefault(lesson.id, Loss(lesson.id, "failed", gathered.failed[unit]))
+    return [*lesson_rows([x.id for x in pool], proposed, edits, losses), *edits]
+
+
+def _write(seed: Seed, settled: Settled, pool: Sequence[Lesson], ledger: Sequence[Entry]) -> None:
+    folder = seed.folder
+    save_skill(settled.skill, folder.candidate / seed.s0.name)
+    write_text(folder.diff, diff_text(seed.s0, settled.skill))
+    rows = [v.model_dump(mode="json") for v in settled.violations]
+    write_text(folder.violations, dump_toml({"format": 1, "violations": rows}))
+    write_text(folder.provenance, dump_provenance(provenance(settled, pool)))
+    write_text(folder.ledger, dump_ledger(ledger))
+
+
+def diff_text(before: Skill, after: Skill) -> str:
+    """A unified diff over all text files of two skills."""
+    parts: list[str] = []
+    for path in sorted({*before.files, *after.files}):
+        old, new = before.files.get(path, ""), after.files.get(path, "")
+        if isinstance(old, str) and isinstance(new, str) and old != new:
+            lines = difflib.unified_diff(
+                old.splitlines(keepends=True), new.splitlines(keepends=True), f"a/{path}", f"b/{path}"
+            )
+            parts += [line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines]
+    return "".join(parts)
+
+
+def _tell(seed: Seed, settled: Settled, quarantined: Sequence[Edit]) -> None:
+    emit, prefix = seed.ctx.emit, seed.prefix
+    for edit in quarantined:
+        emit(e.EditQuarantined(edit=prefix + edit.id, reason="a single source, unverified"))
+    for withheld in settled.withheld:
+        emit(e.EditWithheld(edit=prefix + withheld.edit.id, reason=e.label(withheld.reason)))
+    for v in settled.violations:
+        emit(
+            e.GuardFlagged(
+                rule=v.rule, severity=v.severity, file=v.file, line=v.line or 0, message=e.label(v.message),
+                edit=v.edit or "", inherited=v.inherited,
+            )
+        )  # fmt: skip
+    files = {placed.file for placed in settled.placed}
+    lines = sum(placed.end - placed.start for placed in settled.placed)
+    emit(e.PatchApplied(edits=len(settled.kept), files=len(files), lines=lines))

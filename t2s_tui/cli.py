@@ -1,0 +1,140 @@
+"""The command line: which command, which options, which exit code.
+
+Nothing heavy is imported here: `t2s --version` and `t2s --help` know the commands by name, and only the one that was
+asked for loads its module. Exit codes stand in docs/commands.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple, NoReturn
+
+OURS = ("t2s_tui", "engine", "workspace")
+DISTRIBUTION = "trace2skill-tui"
+
+
+class Command(NamedTuple):
+    """Where a command lives (`module` of t2s_tui.commands, with a function `configure_<name>`) and what it does."""
+
+    module: str
+    does: str
+
+
+COMMANDS: dict[str, Command] = {
+    "init": Command("setup", "write a commented t2s.toml"),
+    "demo": Command("evolve", "the embedded model evolves a small skill in front of your eyes"),
+    "run": Command("evolve", "evolve a skill from traces or tasks"),
+    "attach": Command("runs", "watch a run from any terminal"),
+    "ls": Command("runs", "list the runs"),
+    "show": Command("runs", "the summary of a run"),
+    "pause": Command("control", "pause a run; what is in flight finishes"),
+    "resume": Command("control", "go on with a run that is paused, stopped or lost"),
+    "retry": Command("control", "try the failed units of a run again"),
+    "stop": Command("control", "stop a run; it can be resumed"),
+    "rm": Command("runs", "delete a run"),
+    "lessons": Command("lessons", "list, read, edit, drop, pin, restore or add lessons"),
+    "diff": Command("runs", "what changed between the first skill and the result"),
+    "local": Command("setup", "the embedded model: install, serve, status"),
+    "doctor": Command("setup", "check endpoint, model, disk and terminal"),
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence, like every other error of ours."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"t2s: {message} (see `{self.prog} --help`)\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `t2s` with `argv` (default: the process's own); returns the exit code."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    if intruder := ensure_ours():
+        print(f"t2s: {intruder}", file=sys.stderr)
+        return 2
+    from workspace.errors import T2SError
+
+    try:
+        arguments = _parser(given).parse_args(given)
+        return int(arguments.act(arguments))
+    except T2SError as error:
+        print(f"t2s: {_harmless(str(error))}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at its end
+        return 1
+
+
+def ensure_ours() -> str:
+    """A sentence when another package of our names would be imported in place of ours; empty when all is well."""
+    home = Path(__file__).resolve().parent.parent
+    for name in OURS:
+        spec = find_spec(name)
+        place = Path(spec.origin).resolve().parent.parent if spec and spec.origin else None
+        if place != home:
+            found = f"found {spec.origin or 'a folder without code'}" if spec else "found none"
+            return (
+                f"the package {name!r} must come from {home}, but Python {found}; "
+                "install trace2skill-tui on its own with `uv tool install` or `pipx install`"
+            )
+    return ""
+
+
+def _parser(given: list[str]) -> Parser:
+    """The parser, with the options of the one command in `given` loaded."""
+    parser = Parser(
+        prog="t2s",
+        description="Watch an agent's skill evolve: traces become lessons, lessons become one skill, with a verdict.",
+        epilog="Without a command: the runs, on a screen of their own. Example: t2s demo",
+    )
+    parser.add_argument("--version", action="version", version=f"t2s {_version()}")
+    parser.add_argument("--runs", metavar="DIR", help="folder that the runs live in (default: ./runs or T2S_RUNS)")
+    parser.set_defaults(act=_home)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
+    wanted = _command_in(given)
+    for name, command in COMMANDS.items():
+        child = commands.add_parser(
+            name, help=command.does, description=f"{command.does[0].upper()}{command.does[1:]}."
+        )
+        if name == wanted:
+            module = importlib.import_module(f"t2s_tui.commands.{command.module}")
+            getattr(module, f"configure_{name}")(child)
+    return parser
+
+
+def _command_in(given: list[str]) -> str:
+    """The first word that is neither an option nor the folder that `--runs` names."""
+    words = iter(given)
+    for word in words:
+        if word == "--runs":
+            next(words, None)
+        elif not word.startswith("-"):
+            return word
+    return ""
+
+
+def _home(arguments: argparse.Namespace) -> int:
+    from t2s_tui.commands.screen import home
+
+    return home(arguments.runs)
+
+
+def _version() -> str:
+    try:
+        return metadata.version(DISTRIBUTION)
+    except metadata.PackageNotFoundError:
+        return "0+source"
+
+
+def _harmless(text: str) -> str:
+    """An error may quote a stranger's file: keep its line breaks, drop what moves a cursor."""
+    return "".join(c if c == "\n" or c.isprintable() else " " for c in text)

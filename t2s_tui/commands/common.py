@@ -1,0 +1,79 @@
+"""What several commands need: the runs' folder, a run by its name, and which face fits this terminal."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+from workspace.config import load_config
+from workspace.run import RunFolder, find_run
+
+Face = Literal["tui", "plain", "json"]
+RUN = "id of a run, the beginning of one, a path, or `last`"
+OF_THE_FOLDER = ("HOME", "XDG_CONFIG_HOME", "T2S_RUNS")
+
+
+def add_runs(parser: argparse.ArgumentParser) -> None:
+    """`--runs`, on every command that looks for runs."""
+    parser.add_argument(
+        "--runs",
+        metavar="DIR",
+        default=argparse.SUPPRESS,
+        help="folder that the runs live in (default: ./runs or T2S_RUNS)",
+    )
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """The run that a command is about."""
+    parser.add_argument("run", metavar="RUN", help=RUN)
+    add_runs(parser)
+
+
+def add_json(parser: argparse.ArgumentParser, what: str) -> None:
+    """`--json` where a script may want it."""
+    parser.add_argument("--json", action="store_true", help=what)
+
+
+def add_faces(parser: argparse.ArgumentParser) -> None:
+    """How a run is shown while it goes on."""
+    parser.add_argument("--plain", action="store_true", help="one line per event instead of the screen")
+    add_json(parser, "one JSON object per event, the last one is the summary")
+    parser.add_argument("--fps", type=int, metavar="N", help="frames a second of the screen (default: 4)")
+
+
+def example(parser: argparse.ArgumentParser, line: str) -> None:
+    """The one example that stands at the end of `--help`."""
+    parser.epilog = f"Example: {line}"
+
+
+def runs_folder(given: str | None) -> Path:
+    """Where the runs live: the flag, T2S_RUNS, the folder's or the user's file, else ./runs."""
+    env = {name: os.environ[name] for name in OF_THE_FOLDER if name in os.environ}
+    loaded = load_config(file=None, cwd=Path.cwd(), env=env, flags={"run.runs": given})
+    return Path(loaded.config.run.runs).expanduser()
+
+
+def the_run(arguments: argparse.Namespace) -> RunFolder:
+    """The run that the command line names. Raises `InputError` with what there is."""
+    return find_run(runs_folder(arguments.runs), arguments.run)
+
+
+def face(arguments: argparse.Namespace) -> Face:
+    """The face for this terminal: without one (or a dumb one) it is `plain` by itself."""
+    if arguments.json:
+        return "json"
+    return "plain" if arguments.plain or not has_screen() else "tui"
+
+
+def has_screen() -> bool:
+    """Is there a terminal that can show the application?"""
+    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+
+
+def print_json(value: Any) -> None:
+    """One JSON value on stdout, ASCII, so that no terminal is moved by what a model wrote."""
+    print(json.dumps(value))

@@ -1,0 +1,159 @@
+"""Commands about runs that do not disturb them: ls, show, attach, diff; and rm."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from t2s_tui.commands.common import (
+    add_faces,
+    add_json,
+    add_run,
+    add_runs,
+    example,
+    face,
+    print_json,
+    runs_folder,
+    the_run,
+)
+from t2s_tui.commands.watching import show
+from t2s_tui.narrate import summary_lines
+from t2s_tui.text import safe
+from workspace.errors import BusyError, InputError
+from workspace.files import remove
+from workspace.run import RunFolder, alive, runs_in
+from workspace.skill import Skill, load_skill
+from workspace.summary import first_skill, result_skill, short_summary, summary
+
+
+def configure_ls(parser: argparse.ArgumentParser) -> None:
+    example(parser, "t2s ls --json")
+    add_json(parser, "a list of short summaries")
+    add_runs(parser)
+    parser.set_defaults(act=_ls)
+
+
+def configure_show(parser: argparse.ArgumentParser) -> None:
+    example(parser, "t2s show last --json")
+    add_run(parser)
+    add_json(parser, "the summary as one JSON object")
+    parser.set_defaults(act=_show)
+
+
+def configure_attach(parser: argparse.ArgumentParser) -> None:
+    example(parser, "t2s attach last")
+    add_run(parser)
+    add_faces(parser)
+    parser.set_defaults(act=_attach)
+
+
+def configure_rm(parser: argparse.ArgumentParser) -> None:
+    example(parser, "t2s rm 2026-11-22-1405 --yes")
+    add_run(parser)
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.set_defaults(act=_rm)
+
+
+def configure_diff(parser: argparse.ArgumentParser) -> None:
+    example(parser, "t2s diff last")
+    add_run(parser)
+    add_json(parser, "{from, to, files: [{file, state, diff}]}")
+    parser.set_defaults(act=_diff)
+
+
+def _ls(arguments: argparse.Namespace) -> int:
+    rows = [short_summary(run) for run in runs_in(runs_folder(arguments.runs))]
+    if arguments.json:
+        print_json(rows)
+        return 0
+    for row in rows:
+        print(_row(row))
+    if not rows:
+        print("no runs yet; `t2s demo` makes one", file=sys.stderr)
+    return 0
+
+
+def _row(row: dict[str, Any]) -> str:
+    units = row["units"]
+    done = f"{units['done']}/{units['total']}"
+    age = _age(time.time() - row["began"]) if row["began"] else ""
+    return f"{row['id']:<42} {row['state']:<11} {done:>9}  {row['verdict'] or '':<13} {age:>8}  {safe(row['skill'])}"
+
+
+def _age(seconds: float) -> str:
+    for size, name in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {name} ago"
+    return "now"
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    table = summary(the_run(arguments))
+    if arguments.json:
+        print_json(table)
+    else:
+        print("\n".join(summary_lines(table)))
+    return 0
+
+
+def _attach(arguments: argparse.Namespace) -> int:
+    return show(the_run(arguments), face(arguments), None, fps=arguments.fps)
+
+
+def _rm(arguments: argparse.Namespace) -> int:
+    run = the_run(arguments)
+    if alive(run):
+        raise BusyError(f"run {run.id} is at work; end it with `t2s stop {run.id}` first")
+    if not arguments.yes and not _agreed(run):
+        return 3
+    remove(run.path)
+    print(f"{run.id} is gone")
+    return 0
+
+
+def _agreed(run: RunFolder) -> bool:
+    if not sys.stdin.isatty():
+        raise InputError(f"deleting {run.id} cannot be undone; say --yes")
+    return input(f"delete {run.path} for good? [y/N] ").strip().lower() in ("y", "yes")
+
+
+def _diff(arguments: argparse.Namespace) -> int:
+    run = the_run(arguments)
+    before, after = first_skill(run), result_skill(run)
+    if not before or not after:
+        missing = "result" if before else "first skill"
+        raise InputError(f"run {run.id} has no {missing} yet; `t2s show {run.id}` says how far it is")
+    files = _changes(before, after)
+    if arguments.json:
+        print_json({"from": str(before), "to": str(after), "files": files})
+        return 0
+    for file in files:
+        print("\n".join(safe(line) if line else "" for line in file["diff"].split("\n")))
+    if not files:
+        print("no difference", file=sys.stderr)
+    return 0
+
+
+def _changes(before: Path, after: Path) -> list[dict[str, str]]:
+    """Each file that differs: its path, added | removed | changed, and a unified diff (a word for binary files)."""
+    old, new = load_skill(before), load_skill(after)
+    rows: list[dict[str, str]] = []
+    for path in sorted({*old.files, *new.files}):
+        if old.files.get(path) != new.files.get(path):
+            state = (
+                "changed" if path in old.files and path in new.files else "added" if path in new.files else "removed"
+            )
+            rows.append({"file": path, "state": state, "diff": _unified(path, old, new)})
+    return rows
+
+
+def _unified(path: str, old: Skill, new: Skill) -> str:
+    before, after = (skill.text(path) if path in skill.files else "" for skill in (old, new))
+    if before is None or after is None:
+        return f"{path} is not text"
+    lines = difflib.unified_diff(before.split("\n"), after.split("\n"), f"a/{path}", f"b/{path}", lineterm="")
+    return "\n".join(lines)

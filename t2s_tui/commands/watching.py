@@ -1,0 +1,43 @@
+"""Showing a run until it ends or the viewer leaves, in whichever face fits; and the exit code that follows."""
+
+from __future__ import annotations
+
+import sys
+
+from t2s_tui.commands.common import Face
+from t2s_tui.host import Engine
+from t2s_tui.plain import Printer, watch
+from workspace.run import RunFolder, load_view
+from workspace.summary import exit_code
+from workspace.view import RunView
+
+
+def show(
+    run: RunFolder,
+    how: Face,
+    engine: Engine | None,
+    *,
+    fps: int | None = None,
+    demo: bool = False,
+    view: RunView | None = None,
+    offset: int = 0,
+) -> int:
+    """Show `run` from journal offset `offset` on (`view` is what came before); returns the code of the command.
+
+    With `engine` this is the run's own face, without it only looks on.
+    """
+    if how == "tui":
+        return _on_screen(run, fps)
+    printer = Printer(sys.stdout, as_json=how == "json", view=view)
+    return watch(run, printer, engine, offset=offset, demo=demo)
+
+
+def _on_screen(run: RunFolder, fps: int | None) -> int:
+    from t2s_tui.commands.screen import open_run
+
+    open_run(run, fps)
+    view = load_view(run).view
+    if not view.ended and view.state != "lost":
+        print(f"run {run.id} goes on; come back with `t2s attach {run.id}`")
+        return 0
+    return exit_code(view)

@@ -1,0 +1,296 @@
+"""What a face knows about one run, kept up to date from its folder. No terminal in here.
+
+`Feed.poll` reads what the engine has appended since the last look: events into the view, streamed text into ring
+buffers, people's lessons from `edits/`. It never writes, so it works on a copied, finished or dead run as well.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from workspace import events as e
+from workspace.errors import LessonInvalid
+from workspace.events import STAGES, Stage
+from workspace.files import read_from
+from workspace.journal import read_events
+from workspace.live import LiveReader
+from workspace.pool import load
+from workspace.run import RunFolder, SeedFolder, alive, load_view
+from workspace.view import ENDED, RunView
+
+from t2s_tui.text import LONGEST, safe_lines, wrap
+
+LINES = 200
+"""Lines of streamed text kept for an agent; the rest is on the disk."""
+TAILS = 96
+"""Agents whose text is kept; those that spoke longest ago go first."""
+AT_ONCE = 5_000
+"""Events taken in one poll, so that catching up never freezes the screen."""
+LOOK_EVERY = 0.5
+OWN_EVERY = 1.0
+HISTORY = 120
+_RECENT = 256 * 1024
+_PATIENCE = 5.0
+
+
+class Tail:
+    """The end of what one agent has said. `version` grows with every change."""
+
+    def __init__(self) -> None:
+        self.version = 0
+        self._lines: deque[str] = deque(maxlen=LINES)
+        self._open = ""
+        self._rows: tuple[tuple[int, int, int], list[str]] = ((-1, 0, 0), [])
+
+    def say(self, text: str, new: bool = False) -> None:
+        """Add streamed text; `new` begins another reply, below a blank line."""
+        self.version += 1
+        if new and (self._open or self._lines):
+            self._close()
+            self._lines.append("")
+        *whole, rest = (self._open + text).replace("\r\n", "\n").split("\n")
+        self._lines.extend(whole[-LINES:])
+        self._open = rest
+        while len(self._open) > LONGEST:
+            self._lines.append(self._open[:LONGEST])
+            self._open = self._open[LONGEST:]
+
+    def rows(self, cells: int, height: int) -> list[str]:
+        """The last `height` safe rows, wrapped to `cells`."""
+        asked = (self.version, cells, height)
+        if self._rows[0] != asked:
+            self._rows = (asked, self._wrapped(cells, height))
+        return self._rows[1]
+
+    def last_words(self) -> str:
+        """The last line that says something; it may still grow."""
+        return next((line for line in (self._open, *reversed(self._lines)) if line.strip()), "")
+
+    def _close(self) -> None:
+        self._lines.append(self._open)
+        self._open = ""
+
+    def _wrapped(self, cells: int, height: int) -> list[str]:
+        rows: deque[str] = deque()
+        for line in (self._open, *reversed(self._lines)):
+            for part in reversed(safe_lines(line)):
+                rows.extendleft(reversed(wrap(part, cells)))
+            if len(rows) >= height:
+                break
+        return list(rows)[-height:]
+
+
+class Changes(NamedTuple):
+    """What one poll brought: how many events, whose text grew, and whether the run's state is another one."""
+
+    events: int = 0
+    spoke: frozenset[str] = frozenset()
+    state: bool = False
+    own: bool = False
+
+    @property
+    def any(self) -> bool:
+        return bool(self.events or self.spoke or self.state or self.own)
+
+
+class Own(NamedTuple):
+    """A person's version of a lesson as it lies in `edits/`. `error` has file:line when it does not parse."""
+
+    title: str
+    status: str
+    error: str = ""
+
+
+class Left(NamedTuple):
+    """Seconds that the stage `through` will still take: between `low` and `high`."""
+
+    low: float
+    high: float
+    through: Stage
+
+
+class Feed:
+    """Follows one run. `clock` gives wall-clock seconds; pictures and tests pass their own."""
+
+    def __init__(self, run: RunFolder, clock: Callable[[], float] = time.time) -> None:
+        self.run = run
+        self._clock = clock
+        loaded = load_view(run)
+        self.view: RunView = loaded.view
+        self._offset = loaded.offset
+        self.tails: dict[str, Tail] = {}
+        self.rates: deque[float] = deque(_recent_rates(run), maxlen=HISTORY)
+        self.own: dict[str, Own] = {}
+        self.alive = alive(run)
+        self._live = LiveReader(run)
+        self._opened = self._looked = time.monotonic()
+        self._own_looked = 0.0
+        self._own_seen: tuple[tuple[str, int], ...] = ()
+        self._pace: dict[Stage, deque[tuple[float, int]]] = {s: deque(maxlen=60) for s in STAGES}
+        self._take_text()
+        self._read_own()
+
+    @property
+    def state(self) -> str:
+        """The run's state as people should read it: `lost` when it has no end and no engine."""
+        state = self.view.state
+        if state in ENDED:
+            return state
+        if not self.alive:
+            young = not self.view.seq and time.monotonic() - self._opened < _PATIENCE
+            return "starting" if young else "lost"
+        return "running" if state == "lost" else state
+
+    @property
+    def now(self) -> float:
+        """The present for a run that lives, the last event's time for one that does not."""
+        return self._clock() if self.alive else self.view.now
+
+    @property
+    def moving(self) -> bool:
+        return self.state in ("starting", "running", "pausing")
+
+    @property
+    def elapsed(self) -> float:
+        """Wall-clock seconds since the run began."""
+        return max(0.0, self.now - self.view.began) if self.view.began else 0.0
+
+    def tail(self, agent: str) -> Tail:
+        """What `agent` said last; empty when nothing is known."""
+        return self.tails.get(agent) or Tail()
+
+    def words(self, agent: str) -> str:
+        """The newest line of an agent that is known, from its stream or else from the journal."""
+        row = self.view.agents.get(agent)
+        tail = self.tails.get(agent)
+        if row is not None and row.state == "running" and tail is not None:
+            return tail.last_words() or row.words
+        return row.words if row else ""
+
+    def poll(self) -> Changes:
+        """Take in everything new and say what it touched."""
+        before = self.state
+        events = self._take_events()
+        spoke = self._take_text()
+        self._look()
+        own = self._read_own() if time.monotonic() - self._own_looked > OWN_EVERY else False
+        return Changes(events, spoke, self.state != before, own)
+
+    def poll_text(self) -> frozenset[str]:
+        """Only the streamed text: the quick half of `poll`."""
+        return self._take_text()
+
+    def left(self) -> Left | None:
+        """How long the slowest stage under way still takes; None where nothing honest can be said."""
+        if self.state != "running":
+            return None
+        known = [left for stage in STAGES if (left := self._left(stage))]
+        return max(known, key=lambda left: left.high, default=None)
+
+    def _left(self, stage: Stage) -> Left | None:
+        row = self.view.stages[stage]
+        over = row.done + row.failed
+        if not row.entered or row.left or row.units <= over or over - row.reused < 3:
+            return None
+        rates = [(over - row.reused) / max(0.5, self.now - row.began)]
+        pace = self._pace[stage]
+        if len(pace) > 1 and pace[-1][1] > pace[0][1]:
+            rates.append((pace[-1][1] - pace[0][1]) / max(0.5, self.now - pace[0][0]))
+        rest = row.units - over
+        return Left(rest / max(rates) * 0.9, rest / min(rates) * 1.2 + 1, stage)
+
+    def _take_events(self) -> int:
+        taken = 0
+        for event, after in islice(read_events(self.run.journal, self._offset), AT_ONCE):
+            self.view.apply(event)
+            self._offset = after
+            taken += 1
+            if isinstance(event, e.UsageCounted):
+                self.rates.append(event.rate)
+        if taken:
+            self._note_pace()
+        return taken
+
+    def _note_pace(self) -> None:
+        for stage, row in self.view.stages.items():
+            pace = self._pace[stage]  # pyright: ignore[reportArgumentType]
+            if row.entered and not row.left and (not pace or self.now - pace[-1][0] >= 1):
+                pace.append((self.now, row.done + row.failed))
+
+    def _take_text(self) -> frozenset[str]:
+        spoke: set[str] = set()
+        for piece in self._live.poll():
+            tail = self.tails.pop(piece.agent, None) or Tail()
+            self.tails[piece.agent] = tail
+            tail.say(piece.text, piece.new)
+            spoke.add(piece.agent)
+        for agent in list(islice(self.tails, max(0, len(self.tails) - TAILS))):
+            del self.tails[agent]
+        return frozenset(spoke)
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        if now - self._looked >= LOOK_EVERY:
+            self._looked = now
+            self.alive = alive(self.run)
+
+    def _read_own(self) -> bool:
+        """Read people's lessons again when a file there has changed."""
+        self._own_looked = time.monotonic()
+        seed = workplace(self.run)
+        files = sorted(seed.edits.glob("*.toml")) if seed else []
+        seen = tuple((str(f), _changed(f)) for f in files)
+        if seed is None or seen == self._own_seen:
+            return False
+        self._own_seen = seen
+        self.own = {file.stem: _own(seed, file.stem) for file in files}
+        return True
+
+
+def workplace(run: RunFolder) -> SeedFolder | None:
+    """Where people work on lessons: the first candidate of the last round. None before there is one."""
+    rounds = run.rounds()
+    seeds = rounds[-1].seeds() if rounds else []
+    return seeds[0] if seeds else None
+
+
+def redone(view: RunView, units: Iterable[str]) -> tuple[list[str], list[str]]:
+    """The patches and the merges that are made again when the lessons of trajectories `units` change."""
+    patches = [unit for unit in units if unit in view.patches]
+    touched, merges = set(patches), []
+    for node in sorted(view.nodes.values(), key=lambda n: (n.level, n.id)):
+        if touched.intersection(node.children):
+            touched.add(node.id)
+            if node.state in ("done", "running", "failed"):
+                merges.append(node.id)
+    return patches, merges
+
+
+def _own(seed: SeedFolder, lesson: str) -> Own:
+    try:
+        loaded = load(seed, lesson)
+    except LessonInvalid as error:
+        return Own(lesson, "invalid", str(error))
+    return Own(loaded.lesson.title or loaded.lesson.claim, loaded.lesson.status)
+
+
+def _changed(file: Path) -> int:
+    try:
+        return file.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0  # deleted between the two looks: a restored lesson
+
+
+def _recent_rates(run: RunFolder) -> list[float]:
+    """Tokens a second of the last minutes, so that a screen that comes late has its curve at once."""
+    if not run.journal.exists():
+        return []
+    start = max(0, run.journal.stat().st_size - _RECENT)
+    tail = read_from(run.journal, start, _RECENT).splitlines()[1 if start else 0 :]
+    found = (e.load_event(line) for line in tail if b'"usage.counted"' in line)
+    return [event.rate for event in found if isinstance(event, e.UsageCounted)][-HISTORY:]

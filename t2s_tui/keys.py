@@ -1,0 +1,134 @@
+"""Every key in one table. Screens and widgets take their bindings from here; so do help, the footer and the palette.
+
+Each key has an id, and `keys.toml` beside the user's config may give it other keys: `"run.pause" = "p"`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from textual.binding import Binding
+
+from workspace.errors import ConfigError, at
+from workspace.files import read_toml
+
+
+class Key(NamedTuple):
+    """One binding. `shown` is how the key is written, `label` one or two words, `help` a sentence for people."""
+
+    id: str
+    keys: str
+    action: str
+    shown: str
+    label: str
+    help: str
+
+
+MOVE = (
+    Key("move.down", "j,down", "down", "j ↓", "down", "One row down."),
+    Key("move.up", "k,up", "up", "k ↑", "up", "One row up."),
+    Key("move.top", "g,home", "top", "g", "top", "To the first row."),
+    Key("move.bottom", "G,end", "bottom", "G", "bottom", "To the last row."),
+    Key("move.half-down", "ctrl+d,pagedown", "half_down", "ctrl+d", "page down", "Half a page down."),
+    Key("move.half-up", "ctrl+u,pageup", "half_up", "ctrl+u", "page up", "Half a page up."),
+)
+CHOOSE = (Key("list.open", "enter", "choose", "enter", "open", "Open what the cursor is on."),)
+READ = (
+    Key("find.next", "n", "find_next", "n", "next", "To the next place the search text occurs."),
+    Key("find.previous", "N", "find_previous", "N", "previous", "To the place before."),
+)
+FIND = (Key("find.open", "slash", "find", "/", "find", "Show only rows, or find places, that hold a text."),)
+BACK = (Key("screen.back", "escape", "back", "esc", "back", "Back to where you came from."),)
+
+APP = (
+    Key("app.help", "question_mark", "help", "?", "help", "What the keys do here."),
+    Key("app.palette", "colon,ctrl+p", "command_palette", ":", "all actions", "Every action by name."),
+    Key("app.detach", "q,ctrl+q", "detach", "q", "detach", "Leave the screen; the run goes on."),
+    Key("app.interrupt", "ctrl+c", "interrupt", "ctrl+c", "leave", "Press twice to leave the screen; the run goes on."),
+)
+RUN = (
+    Key("run.pause", "space", "pause", "space", "pause", "Pause the run (calls in flight finish), or go on."),
+    Key("run.resume", "R", "resume_engine", "R", "resume", "Start an engine for a run that lost its own, or ended."),
+    Key("run.retry", "r", "retry", "r", "retry failed", "Try the failed units again."),
+    Key("run.more", "plus,equals_sign", "limit(1)", "+", "more calls", "Allow more calls in flight."),
+    Key("run.fewer", "minus", "limit(-1)", "-", "fewer calls", "Allow fewer calls in flight."),
+    Key("run.stop", "X", "stop", "X", "stop", "Stop the run after asking; it can be resumed later."),
+    Key("run.diff", "d", "diff", "d", "diff", "What the candidate changes in the skill."),
+    Key("run.verdict", "v", "verdict", "v", "verdict", "What the held-out tasks say."),
+    Key("run.home", "escape", "back", "esc", "all runs", "Back to the list of runs."),
+    Key("copy", "y", "copy", "y", "copy", "Copy what the cursor is on (also written to a file)."),
+)
+PANELS = (
+    Key("panel.next", "tab", "next_panel", "tab", "next panel", "To the next panel."),
+    Key("panel.previous", "shift+tab", "previous_panel", "shift+tab", "previous panel", "To the panel before."),
+    Key("panel.agents", "1", "panel('roster')", "1", "agents", "To the agents."),
+    Key("panel.lessons", "2,l", "panel('pool')", "2 l", "lessons", "To the lessons."),
+    Key("panel.tree", "3,t", "panel('tree')", "3 t", "tree", "To the merge tree."),
+    Key("panel.text", "4", "panel('wall')", "4", "text", "To the agents' live text."),
+    Key("panel.engine", "5", "panel('machine')", "5", "engine", "To the endpoint, the notes and the figures."),
+    Key("panel.zoom", "z", "zoom", "z", "zoom", "Give the focused panel the whole screen, and back."),
+    Key("panel.follow", "f", "follow", "f", "follow", "Let the cursor follow what is newest."),
+    Key("panel.sort", "s", "sort", "s", "sort", "Sort by something else."),
+    Key("panel.ideas", "i", "ideas", "i", "ideas", "Lessons, or the ideas the merges have made of them."),
+)
+LESSON = (
+    Key("lesson.edit", "e", "edit", "e", "edit", "Edit the lesson here."),
+    Key("lesson.editor", "E", "editor", "E", "$EDITOR", "Edit the lesson in your own editor."),
+    Key("lesson.drop", "x", "drop", "x", "drop", "Leave the lesson out; again to take it back."),
+    Key("lesson.pin", "p", "pin", "p", "pin", "Keep the lesson whatever its support; again to unpin."),
+    Key("lesson.restore", "u", "restore", "u", "restore", "Forget your version; the engine's own text counts again."),
+    Key("lesson.new", "a", "new_lesson", "a", "new", "Write a lesson of your own."),
+)
+EDITOR = (
+    Key("editor.save", "ctrl+s,f2", "save", "ctrl+s f2", "save", "Save; the lesson counts from then on."),
+    Key("editor.leave", "escape", "cancel", "esc", "leave", "Leave; changes are asked about."),
+)
+RUNS = (
+    Key("runs.new", "n", "new_run", "n", "new run", "Start a new run."),
+    Key("runs.delete", "D,delete", "delete", "D", "delete", "Delete a run and all it holds, after asking."),
+    Key("runs.resume", "R", "resume_engine", "R", "resume", "Start an engine for the run under the cursor."),
+)
+GROUPS: Mapping[str, tuple[Key, ...]] = {
+    "Moving": MOVE + CHOOSE + FIND + READ,
+    "Panels": PANELS,
+    "The run": RUN,
+    "Lessons": LESSON,
+    "Editing a lesson": EDITOR,
+    "The list of runs": RUNS,
+    "Everywhere": BACK + APP,
+}
+
+
+def bindings(*groups: Iterable[Key]) -> list[Binding]:
+    """Textual bindings for these keys; only the interrupt goes before what a text field wants."""
+    keys = [key for group in groups for key in group]
+    return [Binding(k.keys, k.action, k.label, id=k.id, priority=k.id == "app.interrupt", show=False) for k in keys]
+
+
+def known_ids() -> dict[str, Key]:
+    """Every key that can be given another key, by id."""
+    return {key.id: key for group in GROUPS.values() for key in group}
+
+
+def keymap_file(environment: Mapping[str, str] | None = None) -> Path:
+    """Where people remap keys: `keys.toml` in the user's config folder."""
+    env = os.environ if environment is None else environment
+    home = env.get("XDG_CONFIG_HOME") or str(Path(env.get("HOME", "~")).expanduser() / ".config")
+    return Path(home) / "t2s" / "keys.toml"
+
+
+def user_keymap(path: Path) -> dict[str, str]:
+    """Binding id → keys, from `keys.toml`; empty without one. Raises `ConfigError` naming an id that is not known."""
+    if not path.is_file():
+        return {}
+    table = read_toml(path)
+    known = known_ids()
+    for name, keys in table.items():
+        if name not in known:
+            raise ConfigError(f"{at(path)}: no key is called {name!r}; known are {', '.join(sorted(known))}")
+        if not isinstance(keys, str) or not keys:
+            raise ConfigError(f'{at(path)}: `{name}` needs a key such as "p" or "ctrl+o"')
+    return {str(name): str(keys) for name, keys in table.items()}

@@ -1,0 +1,179 @@
+"""A run in words: events as sentences, a summary as lines. Pure; no terminal, no files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from t2s_tui.text import safe
+from workspace import events as e
+from workspace.events import Event
+from workspace.view import RunView
+
+BY_CONSTRUCTION = (
+    "The baseline knows nothing of the house's convention, so 0 % without the skill is by construction; "
+    "what counts is how much the evolved skill reaches on tasks it has never seen."
+)
+
+
+class Narrator:
+    """Tells events as lines. Keeps the view, so that a line can say how far things are."""
+
+    def __init__(self, view: RunView | None = None) -> None:
+        self.view = view or RunView()
+
+    def tell(self, event: Event) -> str | None:
+        """The line for `event`, without control characters; None when it is not worth one."""
+        self.view.apply(event)
+        words = self._words(event)
+        return f"{self._clock(event)}  {safe(words)}" if words else None
+
+    def still(self) -> str:
+        """A line for a long silence: what is being worked on."""
+        view = self.view
+        rows = [(name, row) for name, row in view.stages.items() if row.entered and not row.left]
+        stages = ", ".join(f"{name} {row.done}/{row.units}" for name, row in rows) or "starting"
+        return f"   …   {stages}; {view.count('running')} agents at work, {view.usage.completion:,} tokens written"
+
+    def _clock(self, event: Event) -> str:
+        seconds = max(0, int(event.time - self.view.began)) if self.view.began else 0
+        return f"{seconds // 60:>3}:{seconds % 60:02d}"
+
+    def _words(self, event: Event) -> str:
+        return _of_the_run(event) or self._of_the_work(event) or _of_the_result(event) or _of_the_machine(event)
+
+    def _of_the_work(self, event: Event) -> str:
+        match event:
+            case e.StageEntered():
+                return f"{event.stage}: {event.units} units" if event.units else f"{event.stage}: starts"
+            case e.StageLeft():
+                return self._stage_done(event.stage)
+            case e.TrajectorySaved():
+                return f"{event.trajectory} {event.status}  {event.task}"
+            case e.LessonLearned():
+                marks = f"{'verified' if event.verified else 'unverified'}{'' if event.quoted else ', unquoted'}"
+                return f"lesson {event.lesson} ({marks}): {event.title}"
+            case e.LessonEdited():
+                return f"lesson {event.lesson} {'added' if event.added else 'edited'} by a person: {event.title}"
+            case e.LessonDropped() | e.LessonPinned() | e.LessonRestored():
+                return f"lesson {event.lesson} {event.kind.partition('.')[2]}"
+            case e.LessonInvalid():
+                return f"lesson {event.lesson} cannot be read: {event.reason}"
+            case e.PatchProposed():
+                return f"patch {event.patch}: {_count(event.edits, 'edit')} from {_count(event.lessons, 'lesson')}"
+            case e.UnitFailed():
+                return f"{event.stage} {event.unit} failed: {event.reason}"
+            case _:
+                return ""
+
+    def _stage_done(self, stage: str) -> str:
+        row = self.view.stages[stage]
+        extra = [f"{row.reused} reused"] if row.reused else []
+        extra += [f"{row.failed} failed"] if row.failed else []
+        return f"{stage}: done, {row.done}/{row.units}" + (f" ({', '.join(extra)})" if extra else "")
+
+
+def _of_the_run(event: Event) -> str:
+    match event:
+        case e.RunStarted():
+            where = f" at {event.endpoint}" if event.endpoint else ""
+            return f"run {event.run}: skill {event.skill}, model {event.model}{where}"
+        case e.RunResumed():
+            return "resumed by a new engine" if event.fresh else "resumed"
+        case e.RunPausing():
+            return f"pausing ({event.why}): {_count(event.in_flight, 'call')} in flight"
+        case e.RunPaused():
+            return f"paused: {event.detail or event.why}"
+        case e.RunStopped():
+            return f"stopped: {event.why}" if event.why else "stopped"
+        case e.RunFinished():
+            return f"{event.state}" + (f": {event.detail}" if event.detail else "")
+        case e.RunFailed():
+            return f"failed: {event.reason}"
+        case _:
+            return ""
+
+
+def _of_the_result(event: Event) -> str:
+    match event:
+        case e.MergeDone():
+            dropped = f", {event.dropped} dropped" if event.dropped else ""
+            carried = f", {event.carried} carried up unchanged" if event.carried else ""
+            return f"merge {event.node}: {event.edits_in} → {event.edits_out} edits{dropped}{carried}"
+        case e.MergeFailed():
+            return f"merge {event.node} failed: {event.reason}"
+        case e.EditWithheld() | e.EditQuarantined():
+            return f"edit {event.edit} {event.kind.partition('.')[2]}: {event.reason}"
+        case e.GuardFlagged():
+            kind = "inherited " if event.inherited else ""
+            return f"{kind}{event.severity} {event.file}:{event.line} {event.rule}: {event.message}"
+        case e.PatchApplied():
+            return f"patch applied: {_count(event.edits, 'edit')} in {_count(event.files, 'file')}"
+        case e.TestOpened():
+            return f"test opened: {_count(event.tasks, 'task')}, once"
+        case e.VerdictReached():
+            return f"verdict {event.decision}: {event.sentence}"
+        case e.SkillAccepted() | e.SkillRejected():
+            return f"skill {event.skill} {event.kind.partition('.')[2]} (by {event.by})"
+        case _:
+            return ""
+
+
+def _of_the_machine(event: Event) -> str:
+    match event:
+        case e.CallRetried():
+            return f"{event.agent} tries again ({event.failure}): {event.reason}"
+        case e.AgentFailed():
+            return f"{event.agent} failed: {event.reason}"
+        case e.EndpointLost():
+            return f"endpoint lost: {event.reason}"
+        case e.EndpointBack():
+            return "endpoint is back"
+        case e.WishRefused():
+            return f"{event.what} refused: {event.reason}"
+        case e.NoteLeft():
+            return f"{'warning: ' if event.severity == 'warning' else ''}{event.text}"
+        case _:
+            return ""
+
+
+def summary_lines(table: dict[str, Any]) -> list[str]:
+    """A summary (see workspace/summary.py) for people."""
+    lessons, edits, units = table["lessons"], table["edits"], table["units"]
+    lines = [f"run {table['id']}: {table['state']}" + (f" ({safe(table['why'])})" if table["why"] else "")]
+    lines += [f"  {name:<9} {seconds:7.1f} s" for name, seconds in table["phases"].items()]
+    lines.append(f"  {'all':<9} {table['seconds']:7.1f} s, {_count(table['calls'], 'call')}, {_tokens(table)}")
+    lines.append(
+        f"  units     {units['done']} of {units['total']} done, {units['reused']} reused, {units['failed']} failed"
+    )
+    lines.append(f"  lessons   {_sums(lessons, 'learned')}")
+    lines.append(f"  edits     {_sums(edits, 'proposed')}")
+    lines += _verdict_lines(table["verdict"])
+    if table["result"]:
+        lines.append(f"  skill     {table['result']}")
+    return lines
+
+
+def _verdict_lines(verdict: dict[str, Any] | None) -> list[str]:
+    if not verdict:
+        return []
+    lines = [f"  verdict   {verdict['decision']}: {safe(verdict['sentence'])}"]
+    lines += [f"  {name:<9} {', '.join(map(safe, verdict[name]))}" for name in ("fixed", "broken") if verdict[name]]
+    test = verdict["test"]
+    if test["n"]:
+        lines.append(f"  test      {test['baseline']:.0%} → {test['candidate']:.0%} on {_count(test['n'], 'task')}")
+    return lines
+
+
+def _sums(counts: dict[str, int], whole: str) -> str:
+    parts = [f"{n} {name.replace('_', ' ')}" for name, n in counts.items() if n and name != whole]
+    return f"{counts[whole]} {whole}" + (f" = {' + '.join(parts)}" if parts else "")
+
+
+def _tokens(table: dict[str, Any]) -> str:
+    tokens = table["tokens"]
+    cost = f", cost {table['cost']:.4f}" if table["cost"] is not None else ""
+    return f"{tokens['prompt']:,} tokens read, {tokens['completion']:,} written{cost}"
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}" + ("" if number == 1 else "s")

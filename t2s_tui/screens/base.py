@@ -1,0 +1,57 @@
+"""What all screens share: they redraw on the app's clock, know their keys, and go back with escape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+
+from textual import on
+from textual.screen import Screen
+
+from t2s_tui.feed import Changes
+from t2s_tui.keys import BACK, bindings
+from t2s_tui.widgets.canvas import Canvas
+from t2s_tui.widgets.find import FindBar
+from t2s_tui.widgets.panel import ListPanel
+from t2s_tui.widgets.status import Hint
+
+if TYPE_CHECKING:
+    from t2s_tui.app import T2SApp
+
+
+class Base(Screen[None]):
+    """`crumb` names the screen in the breadcrumb; `hints` are the keys its footer shows."""
+
+    BINDINGS = bindings(BACK)
+    AUTO_FOCUS = ""
+    crumb = ""
+
+    @property
+    def t2s(self) -> T2SApp:
+        return cast("T2SApp", self.app)
+
+    def hints(self) -> Sequence[Hint]:
+        return ()
+
+    def pull(self, changes: Changes) -> None:
+        """One frame: every widget paints what changed."""
+        for canvas in self.query(Canvas):
+            canvas.pull()
+
+    def pull_text(self) -> None:
+        """A quick frame for streamed text alone."""
+
+    def keep(self) -> None:
+        """The app is about to end: put away what a person has typed."""
+
+    def action_back(self) -> None:
+        self.app.pop_screen()
+
+    def on_screen_resume(self) -> None:
+        self.pull(Changes())
+
+    @on(ListPanel.FindAsked)
+    def _find(self, message: ListPanel.FindAsked) -> None:
+        message.stop()
+        for bar in self.query(FindBar):
+            bar.ask(message.panel)

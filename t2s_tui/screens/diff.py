@@ -1,0 +1,273 @@
+"""What the candidate changes in the skill: unified on a narrow screen, side by side on a wide one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from difflib import SequenceMatcher
+from pathlib import Path
+from typing import NamedTuple
+
+from textual.app import ComposeResult
+from workspace.files import read_lines, walk
+from workspace.run import RunFolder
+
+from t2s_tui.feed import Feed, workplace
+from t2s_tui.screens.actions import RunActions
+from t2s_tui.text import plural, safe, width, wrap
+from t2s_tui.widgets.canvas import BLANK, Line, Span, apart, clip, row
+from t2s_tui.widgets.find import FindBar
+from t2s_tui.widgets.panel import Reader
+from t2s_tui.widgets.status import Footer, Header, Hint
+
+BESIDE = 116
+CONTEXT = 4
+LIKE = 0.35
+
+
+class Pair(NamedTuple):
+    """A line before and after, each with its number; None on one side: the line is only on the other."""
+
+    before: str | None
+    after: str | None
+    old: int = 0
+    new: int = 0
+
+    @property
+    def same(self) -> bool:
+        return self.before == self.after
+
+
+class FileDiff(NamedTuple):
+    """One file of the skill. `gap` pairs (both None) stand for unchanged lines that are left out."""
+
+    name: str
+    pairs: tuple[Pair, ...]
+    added: int
+    removed: int
+
+
+class DiffText(Reader):
+    """All changed files below each other."""
+
+    name_shown = "DIFF"
+
+    def __init__(self, files: Sequence[FileDiff], empty: str) -> None:
+        super().__init__(id="diff")
+        self.files, self._empty = files, empty
+
+    def title(self) -> list[Span]:
+        added, removed = sum(f.added for f in self.files), sum(f.removed for f in self.files)
+        return [Span(plural(len(self.files), "file"), "dim"), Span(f"  +{added}", "ok"), Span(f"  −{removed}", "bad")]
+
+    def content(self, cells: int) -> list[Line]:
+        if not self.files:
+            return self.empty(self._empty)
+        lines: list[Line] = []
+        for file in self.files:
+            counts = [Span(f"+{file.added} ", "ok"), Span(f"−{file.removed} ", "bad")]
+            lines += [BLANK, apart([Span(f" {file.name}", "bright+bold")], counts, cells), BLANK]
+            for pair in file.pairs:
+                lines += self._beside(pair, cells) if cells >= BESIDE else self._unified(pair, cells)
+        return lines
+
+    def _unified(self, pair: Pair, cells: int) -> list[Line]:
+        if pair.before is None and pair.after is None:
+            return [self._gap(cells)]
+        if pair.same:
+            return self._rows(pair.new, " ", [Span(pair.after or "", "dim")], "back", cells)
+        lines: list[Line] = []
+        before, after = _words(pair)
+        if pair.before is not None:
+            lines += self._rows(pair.old, "−", before, "gone", cells)
+        if pair.after is not None:
+            lines += self._rows(pair.new, "+", after, "new", cells)
+        return lines
+
+    def _rows(self, number: int, sign: str, spans: list[Span], back: str, cells: int) -> list[Line]:
+        ink = {"−": "bad", "+": "ok"}.get(sign, "faint")
+        rows = _wrapped(spans, cells - 8)
+        return [Line((Span(f"{number if not n else '':>5} ", "faint"), Span(f"{sign} ", ink), *part), back) for n, part in enumerate(rows)]
+
+    def _beside(self, pair: Pair, cells: int) -> list[Line]:
+        if pair.before is None and pair.after is None:
+            return [self._gap(cells)]
+        half = (cells - 3) // 2
+        before, after = _words(pair)
+        left = _wrapped(before, half - 7) if pair.before is not None else []
+        right = _wrapped(after, half - 7) if pair.after is not None else []
+        lines: list[Line] = []
+        for n in range(max(len(left), len(right))):
+            spans = self._half(left, n, pair.old, "back" if pair.same else "gone", half)
+            spans += [Span(f" {self.look.glyphs.wall} ", "rule")]
+            spans += self._half(right, n, pair.new, "back" if pair.same else "new", half)
+            lines.append(Line(tuple(spans)))
+        return lines
+
+    def _half(self, rows: list[list[Span]], n: int, number: int, back: str, cells: int) -> list[Span]:
+        tint = "" if back == "back" else f"@{back}"
+        if n >= len(rows):
+            return [Span(" " * cells)]
+        text = clip(rows[n], cells - 7)
+        rest = " " * (cells - 7 - sum(width(s.text) for s in text))
+        return [Span(f"{number if not n else '':>5}  ", f"faint{tint}"), *(Span(s.text, s.ink + tint if "@" not in s.ink else s.ink) for s in text), Span(rest, f"text{tint}")]
+
+    def _gap(self, cells: int) -> Line:
+        return row(Span(f"      {self.look.glyphs.dot * 3}", "faint"))
+
+
+class DiffScreen(RunActions):
+    """S0 against the candidate of the last round."""
+
+    CSS = "DiffScreen #header { height: 2; } DiffScreen #diff { height: 1fr; } DiffScreen #footer { height: 1; }"
+    crumb = "diff"
+
+    def __init__(self, feed: Feed) -> None:
+        super().__init__()
+        self.feed = feed
+        before, after = sides(feed.run)
+        empty = "There is no candidate yet: it is made when the last merge is done." if after is None else "The candidate is the same as the skill."
+        self._diff = DiffText(compare(before, after) if after else (), empty)
+
+    def compose(self) -> ComposeResult:
+        yield Header(self.feed, self.t2s.badges)
+        yield self._diff
+        yield Footer(lambda: [Hint("esc", "back"), Hint("j k", "scroll"), Hint("/", "find"), Hint("n N", "next"), Hint("v", "verdict"), Hint("y", "copy")])
+        yield FindBar()
+
+    def on_mount(self) -> None:
+        self._diff.focus()
+
+    def copied(self) -> str:
+        return "\n".join(unified(self._diff.files))
+
+
+class Sides(NamedTuple):
+    """The folder before and the one after; None where there is none."""
+
+    before: Path | None
+    after: Path | None
+
+
+def sides(run: RunFolder) -> Sides:
+    """The frozen S0 and the newest candidate."""
+    seed = workplace(run)
+    return Sides(_only_folder(run.skill(0)), _only_folder(seed.candidate) if seed else None)
+
+
+def compare(before: Path | None, after: Path | None) -> tuple[FileDiff, ...]:
+    """Every file that differs, SKILL.md first."""
+    old = {str(p.relative_to(before)): p for p in walk(before)} if before else {}
+    new = {str(p.relative_to(after)): p for p in walk(after)} if after else {}
+    names = sorted({*old, *new}, key=lambda name: (name != "SKILL.md", name))
+    files = (file_diff(name, _lines(old.get(name)), _lines(new.get(name))) for name in names)
+    return tuple(file for file in files if file.added or file.removed)
+
+
+def file_diff(name: str, old: list[str], new: list[str]) -> FileDiff:
+    """The pairs of lines of one file, with unchanged stretches cut to their ends."""
+    pairs: list[Pair] = []
+    for tag, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if tag == "equal":
+            pairs += [Pair(old[a + n], new[c + n], a + n + 1, c + n + 1) for n in range(b - a)]
+        else:
+            pairs += _changed(old[a:b], new[c:d], a, c)
+    changed = [p for p in pairs if not p.same]
+    added, removed = sum(p.after is not None for p in changed), sum(p.before is not None for p in changed)
+    return FileDiff(name, tuple(_cut(pairs)), added, removed)
+
+
+def unified(files: Sequence[FileDiff]) -> Iterator[str]:
+    """Plain lines with their signs, for the clipboard."""
+    for file in files:
+        yield f"--- {file.name}"
+        for pair in file.pairs:
+            if pair.same:
+                yield f"  {pair.after}" if pair.after is not None else "  …"
+                continue
+            if pair.before is not None:
+                yield f"- {pair.before}"
+            if pair.after is not None:
+                yield f"+ {pair.after}"
+
+
+def _changed(old: list[str], new: list[str], a: int, c: int) -> list[Pair]:
+    """Lines of a changed stretch, those that resemble each other beside each other, in order."""
+    pairs: list[Pair] = []
+    rest = 0
+    for n, line in enumerate(old):
+        ratios = [(SequenceMatcher(None, line, other).ratio(), -m) for m, other in enumerate(new[rest:], rest)]
+        best, place = max(ratios, default=(0.0, 0))
+        if best < LIKE:
+            pairs.append(Pair(line, None, a + n + 1))
+            continue
+        pairs += [Pair(None, new[m], 0, c + m + 1) for m in range(rest, -place)]
+        pairs.append(Pair(line, new[-place], a + n + 1, c - place + 1))
+        rest = -place + 1
+    return pairs + [Pair(None, new[m], 0, c + m + 1) for m in range(rest, len(new))]
+
+
+def _cut(pairs: list[Pair]) -> Iterator[Pair]:
+    near = {m for n, p in enumerate(pairs) if not p.same for m in range(n - CONTEXT, n + CONTEXT + 1)}
+    skipping = False
+    for n, pair in enumerate(pairs):
+        if n in near:
+            skipping = False
+            yield pair
+        elif not skipping:
+            skipping = True
+            yield Pair(None, None)
+
+
+def _words(pair: Pair) -> tuple[list[Span], list[Span]]:
+    """Both lines as spans; in lines that resemble each other the words that differ stand out."""
+    before, after = safe(pair.before or ""), safe(pair.after or "")
+    if pair.same:
+        return [Span(before, "dim")], [Span(after, "dim")]
+    if pair.before is None or pair.after is None:
+        return [Span(before, "text")], [Span(after, "bright")]
+    old, new = re.findall(r"\s+|\w+|[^\w\s]", before), re.findall(r"\s+|\w+|[^\w\s]", after)
+    left: list[Span] = []
+    right: list[Span] = []
+    for tag, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        same = tag == "equal"
+        if b > a:
+            left.append(Span("".join(old[a:b]), "text" if same else "bright@gone2"))
+        if d > c:
+            right.append(Span("".join(new[c:d]), "text" if same else "bright@new2"))
+    return left, right
+
+
+def _wrapped(spans: list[Span], cells: int) -> list[list[Span]]:
+    """Spans in rows of at most `cells` cells, broken where `wrap` breaks their text."""
+    whole = "".join(s.text for s in spans)
+    if width(whole) <= cells:
+        return [spans]
+    rows: list[list[Span]] = []
+    queue = list(spans)
+    for part in wrap(whole, cells):
+        wanted, kept = len(part.lstrip(" ")), []
+        while queue and not rows == [] and queue[0].text.isspace() and not kept:
+            queue.pop(0)
+        while wanted > 0 and queue:
+            head = queue.pop(0)
+            text = head.text if kept or not rows else head.text.lstrip(" ")
+            kept.append(Span(text[: wanted + (len(part) - len(part.lstrip(" ")) if not rows else 0)], head.ink))
+            if len(text) > len(kept[-1].text):
+                queue.insert(0, Span(text[len(kept[-1].text) :], head.ink))
+            wanted -= len(kept[-1].text)
+        rows.append(kept)
+    return rows
+
+
+def _lines(path: Path | None) -> list[str]:
+    return list(read_lines(path)) if path else []
+
+
+def _only_folder(parent: Path) -> Path | None:
+    folders = sorted(p for p in parent.glob("*") if p.is_dir()) if parent.is_dir() else []
+    if (parent / "SKILL.md").is_file():
+        return parent
+    return folders[0] if folders else None
+
+

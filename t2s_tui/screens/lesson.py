@@ -1,0 +1,315 @@
+"""One lesson: what it says, where it comes from, what it led to. Read it, edit it, drop it, pin it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from textual import work
+from textual.app import ComposeResult, SuspendNotSupported
+from textual.containers import Vertical
+from workspace.errors import InputError, T2SError
+from workspace.files import read_text, write_text
+from workspace.lesson import Lesson, Quote
+from workspace.patch import anchor, edit_text
+from workspace.pool import load, original
+
+from t2s_tui.feed import Changes, Feed, workplace
+from t2s_tui.keys import CHOOSE, EDITOR, LESSON, bindings
+from t2s_tui.screens.actions import LessonActions, RunActions
+from t2s_tui.screens.agent import TrajectoryScreen, trajectory_messages
+from t2s_tui.screens.confirm import Confirm
+from t2s_tui.screens.drafts import Opened, draft_path, edit_outside, editor_command, open_lesson, save
+from t2s_tui.screens.node import patch_edits
+from t2s_tui.text import escaped, plural, safe, safe_lines, wrap
+from t2s_tui.widgets.canvas import BLANK, Canvas, Line, Span, row
+from t2s_tui.widgets.editor import Editor
+from t2s_tui.widgets.find import FindBar
+from t2s_tui.widgets.panel import Reader
+from t2s_tui.widgets.status import Footer, Header, Hint
+
+CONTEXT = 6
+
+
+class LessonText(Reader):
+    """The lesson laid out for reading."""
+
+    name_shown = "LESSON"
+
+    def __init__(self, feed: Feed, lesson: str) -> None:
+        super().__init__(id="text")
+        self.feed, self.lesson = feed, lesson
+        self.consequence = ""
+
+    def title(self) -> list[Span]:
+        return [Span(self.lesson, "dim")]
+
+    def content(self, cells: int) -> list[Line]:
+        seed = workplace(self.feed.run)
+        if seed is None:
+            return self.empty("This run has no lessons yet.")
+        try:
+            loaded = load(seed, self.lesson)
+            lines = self._lesson(loaded.lesson, cells)
+            return lines + (self._was(original(seed, self.lesson), loaded.lesson, cells) if loaded.edited else [])
+        except T2SError as error:
+            return [BLANK, *self._text(str(error), cells, "bad"), BLANK, *self._text("`e` opens it where it stands.", cells, "dim")]
+
+    def _lesson(self, lesson: Lesson, cells: int) -> list[Line]:
+        lines = [BLANK, *self._text(lesson.title or "(no title)", cells, "bright+bold"), row(*self._marks(lesson)), BLANK]
+        lines += self._part("What to do", lesson.claim, cells)
+        lines += self._part("Why", lesson.why, cells)
+        for n, example in enumerate(lesson.examples, 1):
+            lines += [self._name(f"Example {n}")]
+            for name, text, ink in (("asked", example.input, "text"), ("wrong", example.wrong, "bad"), ("right", example.right, "ok")):
+                lines += self._named(name, text, ink, cells) if text else []
+            lines.append(BLANK)
+        for quote in lesson.evidence:
+            lines += self._evidence(quote, cells)
+        return lines + self._led_to(lesson, cells) + [*self._text(self.consequence, cells, "dim"), BLANK]
+
+    def _marks(self, lesson: Lesson) -> list[Span]:
+        look = self.look
+        spans = [Span("  "), Span(f"{look.glyph('verified')} verified" if lesson.verified else "? not verified", "ok" if lesson.verified else "dim")]
+        spans += [Span(f"   {lesson.kind}", "dim"), Span("" if lesson.quoted or lesson.author == "human" else "   no quote found", "bad")]
+        if lesson.status != "kept":
+            mark = look.mark(lesson.status)
+            spans.append(Span(f"   {look.glyph(lesson.status)} {mark.word or lesson.status}", mark.ink))
+        return [*spans, Span("   edited by you" if lesson.author == "human" else "", "you")]
+
+    def _evidence(self, quote: Quote, cells: int) -> list[Line]:
+        lines = [row(Span("  Evidence ", "dim+bold"), Span(f" {quote.trajectory}, step {quote.turn}", "dim"), Span("   enter opens it", "faint"))]
+        _, messages = trajectory_messages(self.feed.run, quote.trajectory)
+        step = next((m for m in messages if m.turn == quote.turn), None)
+        if step is None:
+            return [*lines, *self._text(f"“{quote.quote}”", cells, "text"), BLANK]
+        rows = [part for line in safe_lines(step.text) for part in wrap(line, cells - 8)]
+        wanted = " ".join(safe(quote.quote).split())
+        hits = [n for n, part in enumerate(rows) if part.strip() and (wanted in part or part.strip() in wanted)]
+        first = max(0, (hits[0] if hits else 0) - 2)
+        for n, part in enumerate(rows[first : first + CONTEXT], first):
+            lines.append(row(Span("    "), Span(f"{self.look.glyphs.pick if n in hits else ' '} ", "you"), Span(part, "bright" if n in hits else "dim")))
+        return [*lines, BLANK]
+
+    def _led_to(self, lesson: Lesson, cells: int) -> list[Line]:
+        edits = [edit for edit in patch_edits(self.feed.run, self.lesson.rpartition("-L")[0] or self.lesson) if lesson.id in edit.lessons]
+        lines = [self._name(f"Led to {plural(len(edits), 'edit')}")] if edits else []
+        for edit in edits:
+            lines += self._named(edit.id, f"{edit.op} {anchor(edit)}: {edit_text(edit)}", "text", cells)
+        return [*lines, BLANK] if lines else []
+
+    def _was(self, before: Lesson | None, now: Lesson, cells: int) -> list[Line]:
+        if before is None or before.claim == now.claim:
+            return []
+        return [self._name("The engine's own words (u restores them)"), *self._text(before.claim, cells, "dim"), BLANK]
+
+    def _part(self, name: str, text: str, cells: int) -> list[Line]:
+        return [self._name(name), *self._text(text, cells, "text"), BLANK] if text.strip() else []
+
+    def _name(self, name: str) -> Line:
+        return row(Span(f"  {name}", "dim+bold"))
+
+    def _named(self, name: str, text: str, ink: str, cells: int) -> list[Line]:
+        rows = [part for line in safe_lines(text) for part in wrap(line, max(10, cells - 16))]
+        return [row(Span(f"    {name if not n else '':<9} ", "dim"), Span(part, ink)) for n, part in enumerate(rows)]
+
+    def _text(self, text: str, cells: int, ink: str) -> list[Line]:
+        rows = [part for line in safe_lines(text) for part in wrap(line, max(10, cells - 6))]
+        return [row(Span("  "), Span(part, ink)) for part in rows]
+
+
+class Fault(Canvas):
+    """The row under the editor: what is wrong with the text, or what saving will cost."""
+
+    def __init__(self) -> None:
+        super().__init__(id="fault")
+        self.text, self.bad = "", False
+
+    def say(self, text: str, bad: bool = False) -> None:
+        self.text, self.bad = text, bad
+        self.pull()
+
+    def paint(self) -> list[Line]:
+        ink = "bad" if self.bad else "dim"
+        return [row(Span(f" {part}", ink), back="bar") for part in wrap(safe(self.text), max(10, self.size.width - 2))]
+
+
+class LessonScreen(LessonActions, RunActions):
+    """`editing` is empty to read, `here` for the text field, `editor` for the person's own."""
+
+    BINDINGS = bindings(CHOOSE, LESSON, EDITOR)
+    CSS = """
+    LessonScreen #header { height: 2; } LessonScreen #text { height: 1fr; } LessonScreen #footer { height: 1; }
+    LessonScreen #desk { height: 1fr; display: none; }
+    LessonScreen #editor { height: 1fr; }
+    LessonScreen #fault { height: 2; }
+    LessonScreen.-editing #desk { display: block; }
+    LessonScreen.-editing #text { display: none; }
+    """
+
+    def __init__(self, feed: Feed, lesson: str, editing: str = "") -> None:
+        super().__init__()
+        self.feed, self.crumb = feed, lesson
+        self._text = LessonText(feed, lesson)
+        self._opened: Opened | None = None
+        self._start = editing
+
+    def compose(self) -> ComposeResult:
+        yield Header(self.feed, self.t2s.badges)
+        yield self._text
+        with Vertical(id="desk"):
+            yield Fault()
+        yield Footer(self.hints)
+        yield FindBar()
+
+    def on_mount(self) -> None:
+        self._text.consequence = self.consequence(self._text.lesson) if self._text.lesson else ""
+        self._text.focus()
+        if self._start:
+            self.call_after_refresh(self.action_edit if self._start == "here" else self.action_editor)
+
+    def hints(self) -> Sequence[Hint]:
+        if self._opened:
+            return [Hint("ctrl+s", "save"), Hint("esc", "leave")]
+        keys = [("esc", "back"), ("e", "edit"), ("E", "$EDITOR"), ("x", "drop"), ("p", "pin"), ("u", "restore"), ("enter", "evidence")]
+        return [Hint(*pair) for pair in keys]
+
+    def pull(self, changes: Changes) -> None:
+        if changes.own or changes.events:
+            self._text.consequence = self.consequence(self._text.lesson)
+            self._text.renew()
+        super().pull(changes)
+
+    def lesson_here(self) -> str:
+        return self._text.lesson
+
+    def copied(self) -> str:
+        return self.lesson_text(self._text.lesson)
+
+    def action_choose(self) -> None:
+        """Open the first piece of evidence where it was said."""
+        seed = workplace(self.feed.run)
+        try:
+            quotes = load(seed, self._text.lesson).lesson.evidence if seed else ()
+        except T2SError as error:
+            self.t2s.tell(str(error), bad=True)
+            return
+        if not quotes:
+            self.t2s.tell("this lesson quotes no trajectory")
+            return
+        self.app.push_screen(TrajectoryScreen(self.feed, quotes[0].trajectory, quotes[0].turn, quotes[0].quote))
+
+    # --- editing here ---------------------------------------------------------------------------------------------
+
+    def action_edit(self) -> None:
+        if self._opened or not self.t2s.may_write() or (opened := self._take()) is None:
+            return
+        self._opened = opened
+        editor = Editor(opened.text)
+        self.query_one("#desk").mount(editor, before=0)
+        self.add_class("-editing")
+        note = "This is your unfinished text. " if opened.from_draft else ""
+        self.query_one(Fault).say(note + (self.consequence(opened.lesson) if opened.digest else "A new lesson: it joins the merges."))
+        editor.focus()
+        self.call_after_refresh(lambda: self.pull(Changes()))
+
+    def action_save(self) -> None:
+        opened, seed = self._opened, workplace(self.feed.run)
+        if opened is None or seed is None:
+            return
+        try:
+            save(seed, opened, self.query_one(Editor).text)
+        except T2SError as error:
+            self._fault(error)
+        else:
+            self._saved(opened.lesson)
+            self._close_editor()
+
+    @work
+    async def action_cancel(self) -> None:
+        opened = self._opened
+        if opened is None:
+            self.app.pop_screen()
+            return
+        changed = self.query_one(Editor).text != escaped(opened.text)
+        question = Confirm("Leave without saving?", "What you have typed since you opened it is given up.", "leave", "go on editing")
+        if not changed or await self.app.push_screen_wait(question):
+            self._close_editor()
+            if not opened.digest:
+                self.app.pop_screen()
+
+    def keep(self) -> None:
+        """The viewer ends: what was typed waits as a draft."""
+        seed = workplace(self.feed.run)
+        if self._opened and seed and (text := self.query_one(Editor).text) != escaped(self._opened.text):
+            write_text(draft_path(seed, self._opened.lesson), text)
+
+    def _take(self) -> Opened | None:
+        seed = workplace(self.feed.run)
+        try:
+            return open_lesson(seed, self._text.lesson) if seed else None
+        except T2SError as error:
+            self.t2s.tell(str(error), bad=True)
+            return None
+
+    def _saved(self, lesson: str) -> None:
+        self._text.lesson = lesson
+        self.feed.poll()
+        self._text.consequence = self.consequence(lesson)
+        self._text.renew()
+        self.t2s.tell(f"{lesson} is saved. {self._text.consequence}")
+
+    def _fault(self, error: T2SError) -> None:
+        """Say what is wrong and put the cursor there; the text stays in the field and in a draft."""
+        self.query_one(Fault).say(f"not saved, but kept: {error}", bad=True)
+        if found := re.search(r"\.toml:(\d+)", str(error)):
+            self.query_one(Editor).move_cursor((max(0, int(found[1]) - 1), 0))
+
+    def _close_editor(self) -> None:
+        self._opened = None
+        self.remove_class("-editing")
+        self.query_one(Editor).remove()
+        self._text.focus()
+        self._text.renew()
+
+    # --- the person's own editor ----------------------------------------------------------------------------------
+
+    @work
+    async def action_editor(self) -> None:
+        seed = workplace(self.feed.run)
+        if self._opened or seed is None or not self.t2s.may_write() or (opened := self._take()) is None:
+            return
+        draft = draft_path(seed, opened.lesson)
+        try:
+            write_text(draft, opened.text)
+            while not self._edited_outside(opened):
+                again = Confirm("This does not parse. Open it again?", self._why, "open it again", "later: it is kept as a draft")
+                if not await self.app.push_screen_wait(again):
+                    return
+        except T2SError as error:
+            self.t2s.tell(str(error), bad=True)
+        except SuspendNotSupported:
+            self.t2s.tell("this terminal cannot be handed to another program; `e` edits here", bad=True)
+
+    _why = ""
+
+    def _edited_outside(self, opened: Opened) -> bool:
+        """One visit to the editor. False when the text does not count yet; `_why` then has the reason."""
+        seed = workplace(self.feed.run)
+        if seed is None:
+            raise InputError("the run's folder is gone")
+        draft = draft_path(seed, opened.lesson)
+        with self.app.suspend():
+            edit_outside(editor_command(), draft)
+        text = read_text(draft)
+        if text == opened.text and not opened.from_draft:
+            draft.unlink(missing_ok=True)
+            self.t2s.tell("nothing was changed")
+            return True
+        try:
+            save(seed, opened, text)
+        except T2SError as error:
+            self._why = str(error)
+            return False
+        self._saved(opened.lesson)
+        return True

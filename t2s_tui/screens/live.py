@@ -1,0 +1,226 @@
+"""The heart: one run as it happens. Everything on it is a projection of the feed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+
+from t2s_tui.feed import Changes, Feed
+from t2s_tui.keys import PANELS, RUN, bindings
+from t2s_tui.screens.actions import LessonActions, RunActions
+from t2s_tui.screens.agent import AgentScreen
+from t2s_tui.screens.lesson import LessonScreen
+from t2s_tui.screens.node import NodeScreen
+from t2s_tui.widgets.find import FindBar
+from t2s_tui.widgets.machine import Machine
+from t2s_tui.widgets.merge_tree import MergeTree
+from t2s_tui.widgets.panel import ListPanel, Panel
+from t2s_tui.widgets.pool import Pool
+from t2s_tui.widgets.roster import Roster
+from t2s_tui.widgets.status import EndpointLine, Footer, Header, Hint, Notice, Tab, TabLine
+from t2s_tui.widgets.wall import Wall
+
+TABS = (Tab("roster", "Agents"), Tab("pool", "Lessons"), Tab("tree", "Tree"), Tab("wall", "Text"), Tab("machine", "Engine"))
+WIDE, HUGE = 120, 200
+
+
+class LiveScreen(RunActions, LessonActions):
+    """Below 120 columns one panel at a time, from 120 all of them, from 200 the tree beside the pool."""
+
+    BINDINGS = bindings(RUN, PANELS)
+    CSS = """
+    LiveScreen { layers: base; }
+    LiveScreen #header { height: 2; }
+    LiveScreen #notice, LiveScreen #tabs, LiveScreen #endpoint, LiveScreen #footer { height: 1; }
+    LiveScreen #left { width: 62%; }
+    LiveScreen #right { width: 1fr; border-left: tall $background; }
+    LiveScreen #roster { height: 40%; }
+    LiveScreen #wall { height: 1fr; }
+    LiveScreen #pool { height: 1fr; }
+    LiveScreen #tree { height: 40%; }
+    LiveScreen #machine { display: none; }
+    LiveScreen.-wide #tabs { display: none; }
+    LiveScreen.-one #left, LiveScreen.-one #right { width: 1fr; border: none; }
+    LiveScreen.-one #left > *, LiveScreen.-one #right > * { display: none; height: 1fr; }
+    LiveScreen.-one .-here { display: block; }
+    LiveScreen.-one .-aside { display: none; }
+    LiveScreen.-huge #left { width: 54%; }
+    LiveScreen.-huge #right { layout: grid; grid-size: 2 2; grid-columns: 1fr 1fr; grid-rows: 3fr 2fr; grid-gutter: 0 1; }
+    LiveScreen.-huge #pool { row-span: 2; height: 100%; }
+    LiveScreen.-huge #tree, LiveScreen.-huge #machine { height: 100%; display: block; }
+    """
+
+    def __init__(self, feed: Feed) -> None:
+        super().__init__()
+        self.feed = feed
+        self._current = "roster"
+        self._zoomed = False
+
+    def compose(self) -> ComposeResult:
+        feed = self.feed
+        roster = Roster(feed)
+        yield Header(feed, self.t2s.badges)
+        yield Notice(lambda: self.t2s.needs(feed))
+        yield TabLine(TABS, lambda: self._current)
+        with Horizontal(id="main"):
+            with Vertical(id="left"):
+                yield roster
+                yield Wall(feed, lambda: roster.cursor, roster.running, lambda: roster.pinned)
+            with Vertical(id="right"):
+                yield Pool(feed)
+                yield MergeTree(feed)
+                yield Machine(feed)
+        yield EndpointLine(feed)
+        yield Footer(self.hints)
+        yield FindBar()
+
+    def on_mount(self) -> None:
+        self._arrange()
+        self.query_one(f"#{self._current}").focus()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._arrange()
+
+    @property
+    def roster(self) -> Roster:
+        return self.query_one(Roster)
+
+    @property
+    def pool(self) -> Pool:
+        return self.query_one(Pool)
+
+    @property
+    def panel(self) -> Panel:
+        """The panel that has the focus, or had it last."""
+        return self.query_one(f"#{self._current}", Panel)
+
+    def hints(self) -> Sequence[Hint]:
+        state = self.feed.state
+        first = [Hint("space", "pause" if state in ("running", "starting") else "go on")]
+        if state in ("lost", "finished", "incomplete", "stopped", "failed"):
+            first = [Hint("R", "resume")] if state != "finished" else [Hint("v", "verdict")]
+        match self._current:
+            case "pool" if self.pool.ideas:
+                own = [Hint("enter", "open"), Hint("i", "lessons")]
+            case "pool":
+                own = [Hint("enter", "open"), Hint("e", "edit"), Hint("x", "drop"), Hint("p", "pin"), Hint("a", "new"), Hint("i", "ideas")]
+            case "machine":
+                own = [Hint("+ -", "calls")]
+            case _:
+                own = [Hint("enter", "open"), Hint("f", "follow")]
+        return [*first, *own, Hint("d", "diff"), Hint("/", "find"), Hint("z", "zoom"), Hint("s", "sort"), Hint("X", "stop")]
+
+    def pull_text(self) -> None:
+        self.query_one(Wall).pull()
+
+    # --- panels ---------------------------------------------------------------------------------------------------
+
+    def action_panel(self, name: str) -> None:
+        self._current = name
+        self._arrange()
+        self.query_one(f"#{name}").focus()
+
+    def action_next_panel(self) -> None:
+        self._turn(1)
+
+    def action_previous_panel(self) -> None:
+        self._turn(-1)
+
+    def action_zoom(self) -> None:
+        self._zoomed = not self._zoomed
+        self._arrange()
+
+    def action_follow(self) -> None:
+        if isinstance(panel := self.panel, ListPanel):
+            panel.following = not panel.following
+            panel.pull()
+            self.t2s.tell("the cursor follows the newest" if panel.following else "the cursor stays")
+
+    def action_sort(self) -> None:
+        if isinstance(panel := self.panel, Roster | Pool):
+            self.t2s.tell(f"sorted by {panel.next_sort()}")
+
+    def action_ideas(self) -> None:
+        self.pool.toggle_ideas()
+
+    def _turn(self, by: int) -> None:
+        names = [tab.panel for tab in TABS if tab.panel != "machine" or self._one or self.has_class("-huge")]
+        here = names.index(self._current) if self._current in names else 0
+        self.action_panel(names[(here + by) % len(names)])
+
+    @property
+    def _one(self) -> bool:
+        """Is only one panel on the screen?"""
+        return self._zoomed or self.size.width < WIDE or self._current == "machine" and self.size.width < HUGE
+
+    def _arrange(self) -> None:
+        """Show the panels that fit. Only classes change; the style sheet does the rest."""
+        width = self.size.width
+        one = self._one
+        self.set_class(one, "-one")
+        self.set_class(width >= WIDE, "-wide")
+        self.set_class(width >= HUGE and not one, "-huge")
+        for tab in TABS:
+            self.query_one(f"#{tab.panel}").set_class(tab.panel == self._current, "-here")
+        left = self._current in ("roster", "wall")
+        self.query_one("#left").set_class(one and not left, "-aside")
+        self.query_one("#right").set_class(one and left, "-aside")
+        self.call_after_refresh(lambda: self.pull(Changes()))
+
+    # --- what people choose ---------------------------------------------------------------------------------------
+
+    @on(TabLine.Picked)
+    def _tab(self, message: TabLine.Picked) -> None:
+        self.action_panel(message.panel)
+
+    @on(ListPanel.Moved)
+    def _moved(self, message: ListPanel.Moved) -> None:
+        if isinstance(message.panel, Wall):
+            self.roster.go(message.key)
+        elif isinstance(message.panel, Roster):
+            self.query_one(Wall).pull()
+
+    @on(ListPanel.Chosen)
+    def _chosen(self, message: ListPanel.Chosen) -> None:
+        match message.panel:
+            case Roster() | Wall():
+                self.app.push_screen(AgentScreen(self.feed, message.key))
+            case Pool(ideas=False):
+                self.app.push_screen(LessonScreen(self.feed, message.key))
+            case Pool():
+                self.app.push_screen(NodeScreen(self.feed, self.feed.view.edits[message.key].node))
+            case MergeTree():
+                self.app.push_screen(NodeScreen(self.feed, message.key))
+            case _:
+                pass
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        if isinstance(event.widget, Panel) and event.widget.id and event.widget.id != self._current:
+            self._current = event.widget.id
+            self._arrange()
+
+    # --- lessons --------------------------------------------------------------------------------------------------
+
+    def lesson_here(self) -> str:
+        return "" if self._current != "pool" or self.pool.ideas else self.pool.cursor
+
+    def action_pin(self) -> None:
+        """On an agent it pins its pane, on a lesson the lesson."""
+        if self._current in ("roster", "wall") and (agent := self.roster.cursor):
+            self.roster.pinned.symmetric_difference_update({agent})
+            self.pull(Changes())
+            return
+        super().action_pin()
+
+    def copied(self) -> str:
+        match self._current:
+            case "pool" if not self.pool.ideas:
+                return self.lesson_text(self.pool.cursor)
+            case "roster" | "wall":
+                return "\n".join(self.feed.tail(self.roster.cursor).rows(120, 200))
+            case _:
+                return "\n".join(self.panel.text_rows())
+

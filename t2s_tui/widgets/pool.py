@@ -1,0 +1,168 @@
+"""The growing lesson pool, and the ideas that the merges have made of it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from workspace.view import EditRow, LessonRow, RunView
+
+from t2s_tui.feed import Feed
+from t2s_tui.text import fit, plural, right, width
+from t2s_tui.widgets.canvas import Line, Span
+from t2s_tui.widgets.panel import ListPanel
+
+EIGHTHS = " ▏▎▍▌▋▊▉█"
+SORTS = ("newest", "support", "name")
+
+
+class Shown(NamedTuple):
+    """How a lesson counts at this moment, a person's unread file included."""
+
+    title: str
+    status: str
+    reason: str = ""
+
+
+class Pool(ListPanel):
+    """One row a lesson; `i` shows instead the ideas that the topmost finished merges have left."""
+
+    name_shown = "LESSONS"
+
+    def __init__(self, feed: Feed, *, id: str = "pool") -> None:
+        super().__init__(id=id)
+        self.feed = feed
+        self.sort = "newest"
+        self.ideas = False
+
+    def title(self) -> list[Span]:
+        view = self.feed.view
+        ideas = len(frontier(view))
+        arrow = f" {self.look.glyphs.arrow} "
+        if self.ideas:
+            return [Span(f"{ideas} from {plural(len(view.lessons), 'lesson')}", "dim")]
+        spans = [Span(str(len(self._all())), "text")]
+        if verified := sum(lesson.verified for lesson in view.lessons.values()):
+            spans.append(Span(f"  {verified} verified", "ok"))
+        if yours := len(self.feed.own):
+            spans.append(Span(f"  {yours} yours", "you"))
+        if bad := sum(self.shown(key).status == "invalid" for key in self._all()):
+            spans.append(Span(f"  {bad} broken", "bad"))
+        return [*spans, Span(f"{arrow}{plural(ideas, 'idea')}", "dim")] if ideas else spans
+
+    def aside(self) -> list[Span]:
+        return [Span("by support  " if self.ideas else f"{self.sort}  ", "faint"), *super().aside()]
+
+    def keys(self) -> list[str]:
+        if self.ideas:
+            return [edit.id for edit in frontier(self.feed.view)]
+        return sorted(self._all(), key=self._place)
+
+    def line(self, key: str, cells: int) -> list[Span]:
+        return self._idea(self.feed.view.edits[key], cells) if self.ideas else self._lesson(key, cells)
+
+    def nothing(self) -> list[Line]:
+        if self.ideas:
+            return self.empty("No merge is done yet.")
+        return self.empty("No lesson yet.", "Analysts write them when they have read a trajectory.")
+
+    def sought(self, key: str) -> str:
+        if self.ideas:
+            return self.feed.view.edits[key].text
+        shown = self.shown(key)
+        return f"{key} {shown.title} {shown.status}"
+
+    def shown(self, key: str) -> Shown:
+        """What a person should read about a lesson: their own file goes before what the engine has seen."""
+        row = self.feed.view.lessons.get(key)
+        own = self.feed.own.get(key)
+        if own is None:
+            return Shown(row.title, row.status, row.reason) if row else Shown(key, "kept")
+        return Shown(own.title, own.status, own.error)
+
+    def next_sort(self) -> str:
+        """Sort by the next criterion and say which."""
+        self.sort = SORTS[(SORTS.index(self.sort) + 1) % len(SORTS)]
+        self.pull()
+        return self.sort
+
+    def toggle_ideas(self) -> None:
+        self.ideas = not self.ideas
+        self.name_shown = "IDEAS" if self.ideas else "LESSONS"
+        self.following = True
+        self.pull()
+
+    def _all(self) -> list[str]:
+        return list(dict.fromkeys([*self.feed.view.lessons, *self.feed.own]))
+
+    def _place(self, key: str) -> tuple[float | str, ...]:
+        row = self.feed.view.lessons.get(key)
+        match self.sort:
+            case "support":
+                return (-(row.support if row else 0), key)
+            case "name":
+                return (key,)
+            case _:
+                invalid = self.shown(key).status == "invalid"
+                return (not invalid, -(row.seq if row else float("inf")), key)
+
+    def _lesson(self, key: str, cells: int) -> list[Span]:
+        row = self.feed.view.lessons.get(key)
+        shown = self.shown(key)
+        state = self._state(key, row, shown)
+        mark = self.look.mark(state)
+        most = max((lesson.support for lesson in self.feed.view.lessons.values()), default=1)
+        spans = [Span(fit(self.look.glyph(state), 2), mark.ink)]
+        if most > 1:
+            spans += self._bar(row.support if row else 0, most, 6)
+        if cells >= 50:
+            spans.append(Span(fit(key, 9), "dim"))
+        note = self._note(key, shown)
+        room = cells - sum(width(s.text) for s in spans) - (width(note.text) + 2 if note.text else 0)
+        ink = {"dropped": "faint", "invalid": "bad"}.get(shown.status, "text")
+        return [*spans, Span(fit(shown.title, max(0, room)), ink), Span("  " if note.text else ""), note]
+
+    def _state(self, key: str, row: LessonRow | None, shown: Shown) -> str:
+        if shown.status in ("dropped", "invalid"):
+            return shown.status
+        if key in self.feed.own or (row and row.edited):
+            return "edited"
+        if shown.status == "pinned":
+            return "pinned"
+        return "verified" if row and row.verified else "kept"
+
+    def _note(self, key: str, shown: Shown) -> Span:
+        if shown.status in ("dropped", "invalid"):
+            return Span(self.look.mark(shown.status).word, "faint" if shown.status == "dropped" else "bad")
+        if key in self.feed.own:
+            pinned = {"pinned": "pinned", "unpinned": "edited"}.get(shown.status, "yours")
+            return Span("yours" if key.startswith("H") else pinned, "you")
+        return Span("pinned", "you") if shown.status == "pinned" else Span("")
+
+    def _idea(self, edit: EditRow, cells: int) -> list[Span]:
+        most = max((e.support for e in frontier(self.feed.view)), default=1)
+        spans = [Span("  "), *self._bar(edit.support, most, 6)]
+        node = Span("  " + fit(edit.node, 6), "faint")
+        room = cells - sum(width(s.text) for s in spans) - 8
+        return [*spans, Span(fit(edit.text or edit.id, max(0, room)), "text"), node]
+
+    def _bar(self, support: int, most: int, cells: int) -> list[Span]:
+        return [Span(bar(support / max(1, most), cells, self.look.ascii_only), "run"), Span(right(str(support), 4) + "  ", "dim")]
+
+
+def bar(part: float, cells: int, ascii_only: bool = False) -> str:
+    """A bar of `cells` cells in eighths; anything above nothing is seen."""
+    part = min(1.0, max(0.0, part))
+    if ascii_only:
+        return ("=" * max(1 if part else 0, round(part * cells))).ljust(cells)
+    eighths = max(1 if part else 0, round(part * cells * 8))
+    full, rest = divmod(eighths, 8)
+    return (EIGHTHS[8] * full + (EIGHTHS[rest] if rest else "")).ljust(cells)
+
+
+def frontier(view: RunView) -> list[EditRow]:
+    """The edits that the topmost finished merges hold, best supported first."""
+    done = {n.id for n in view.nodes.values() if n.state == "done"}
+    taken = {child for n in view.nodes.values() if n.state == "done" for child in n.children}
+    top = done - taken
+    edits = [edit for edit in view.edits.values() if edit.state == "merged" and edit.node in top]
+    return sorted(edits, key=lambda edit: (-edit.support, edit.id))

@@ -1,0 +1,118 @@
+"""All sub-agents in one widget: role, unit, state, pace, and the last words of each."""
+
+from __future__ import annotations
+
+import time
+
+from workspace.view import AgentRow
+
+from t2s_tui.feed import Feed
+from t2s_tui.text import clock, fit, plural, right
+from t2s_tui.widgets.canvas import Line, Span
+from t2s_tui.widgets.panel import ListPanel
+
+ORDER = {"running": 0, "failed": 1, "queued": 2, "done": 3}
+SORTS = ("state", "time", "tokens", "name")
+MANY = 400
+"""From here on the order is made anew once a second, not at every frame."""
+
+
+class Roster(ListPanel):
+    """One row an agent. What runs comes first, then what failed, what waits and what is done."""
+
+    name_shown = "AGENTS"
+
+    def __init__(self, feed: Feed, *, id: str = "roster") -> None:
+        super().__init__(id=id)
+        self.feed = feed
+        self.sort = "state"
+        self.pinned: set[str] = set()
+        self._sorted: tuple[tuple[object, ...], list[str]] = ((), [])
+        self._sorted_at = 0.0
+
+    def title(self) -> list[Span]:
+        counts = {state: self.feed.view.count(state) for state in ("running", "queued", "done", "failed")}
+        inks = {"running": "run", "queued": "dim", "done": "dim", "failed": "bad"}
+        parts = [Span(f"{n} {state}", inks[state]) for state, n in counts.items() if n]
+        return _joined(parts, f" {self.look.glyphs.dot} ")
+
+    def aside(self) -> list[Span]:
+        order = [] if self.sort == "state" else [Span(f"by {self.sort}  ", "faint")]
+        return [*order, *super().aside()]
+
+    def keys(self) -> list[str]:
+        view = self.feed.view
+        asked = (view.seq, self.sort)
+        old, rows = self._sorted
+        if asked != old and (len(rows) < MANY or time.monotonic() - self._sorted_at > 1):
+            rows = [a.id for a in sorted(view.agents.values(), key=self._place)]
+            self._sorted, self._sorted_at = (asked, rows), time.monotonic()
+        return [key for key in rows if key in view.agents]
+
+    def running(self) -> list[str]:
+        """The agents at work, in the order of their rows."""
+        return [key for key in self.keys() if self.feed.view.agents[key].state == "running"]
+
+    def line(self, key: str, cells: int) -> list[Span]:
+        agent = self.feed.view.agents[key]
+        mark = self.look.mark(agent.state)
+        alive = agent.state == "running"
+        calm = "text" if alive else "dim"
+        spans = [
+            Span(fit(self.look.glyph(agent.state), 2), mark.ink),
+            Span(fit(agent.role, 9), calm),
+            Span(fit(agent.unit, 8 if cells < 110 else 10), "bright" if alive else calm),
+            Span(fit(self._doing(agent), 8), mark.ink if agent.state == "failed" else "dim"),
+        ]
+        if cells >= 60:
+            spans.append(Span(fit(f"{agent.rate:4.0f} t/s" if alive and agent.rate else "", 9), "dim"))
+        spans.append(Span(right(clock(self._seconds(agent)) if agent.state != "queued" else "", 5) + "  ", "dim"))
+        words = fit(self.feed.words(key), max(0, cells - sum(len(s.text) for s in spans)))
+        return [*spans, Span(words, {"failed": "bad", "running": "text"}.get(agent.state, "faint"))]
+
+    def sought(self, key: str) -> str:
+        agent = self.feed.view.agents[key]
+        return f"{agent.id} {agent.role} {agent.unit} {agent.state} {agent.words}"
+
+    def nothing(self) -> list[Line]:
+        return self.empty("No agent has been hired yet.")
+
+    def _doing(self, agent: AgentRow) -> str:
+        if agent.state == "running" and agent.turn > 0:
+            return f"turn {agent.turn}"
+        return f"{agent.retries}× again" if agent.state == "running" and agent.retries else agent.state
+
+    def _seconds(self, agent: AgentRow) -> float:
+        if agent.state == "running":
+            return self.feed.now - agent.started
+        return agent.since - agent.started if agent.started else 0.0
+
+    def _place(self, agent: AgentRow) -> tuple[float | str, ...]:
+        match self.sort:
+            case "time":
+                return (ORDER[agent.state], -self._seconds(agent), agent.id)
+            case "tokens":
+                return (-agent.tokens, agent.id)
+            case "name":
+                return (agent.unit, agent.role)
+            case _:
+                latest = agent.started if agent.state == "running" else -agent.since
+                return (ORDER[agent.state], 0.0 if agent.state == "queued" else latest, agent.unit)
+
+    def next_sort(self) -> str:
+        """Sort by the next criterion and say which."""
+        self.sort = SORTS[(SORTS.index(self.sort) + 1) % len(SORTS)]
+        self.pull()
+        return self.sort
+
+
+def _joined(parts: list[Span], between: str) -> list[Span]:
+    spans: list[Span] = []
+    for part in parts:
+        spans += [Span(between, "faint"), part] if spans else [part]
+    return spans
+
+
+def summary(feed: Feed) -> str:
+    """`24 agents at work`, for a line elsewhere."""
+    return plural(feed.view.count("running"), "agent") + " at work"

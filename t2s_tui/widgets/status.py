@@ -1,0 +1,242 @@
+"""The quiet frame around the panels: header, stage bar, notice, endpoint line, tabs, footer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from textual import events
+from textual.message import Message
+from workspace.events import STAGES, Stage
+from workspace.view import StageRow
+
+from t2s_tui.feed import Feed, Left
+from t2s_tui.text import clock, count, right
+from t2s_tui.widgets.canvas import Canvas, Line, Span, apart, clip, row, spans_width
+
+
+class Badge(NamedTuple):
+    """A short word at the right end of the header."""
+
+    text: str
+    ink: str = "bad"
+
+
+class Header(Canvas):
+    """Two rows: what runs and how it is, and the stages with their counts."""
+
+    def __init__(self, feed: Feed, badges: Callable[[], list[Badge]], *, id: str = "header") -> None:
+        super().__init__(id=id)
+        self.feed = feed
+        self._badges = badges
+
+    def paint(self) -> list[Line]:
+        cells = self.size.width
+        return [self._first(cells), Line(tuple(stage_bar(self, self.feed, cells)))]
+
+    def _first(self, cells: int) -> Line:
+        view, crumb = self.feed.view, Span(f" {self.look.glyphs.crumb} ", "faint")
+        mark = self.look.mark(self.feed.state)
+        name = view.run or self.feed.run.id
+        left = [Span(" t2s", "run+bold"), crumb, Span(view.skill or "new skill", "bright+bold")]
+        state = [
+            Span("   "),
+            Span(f"{self.look.glyph(self.feed.state)} {mark.word}", f"{mark.ink}+bold"),
+            Span(f"  {clock(self.feed.elapsed)}", "text"),
+        ]
+        why = {"pausing": f" ({view.usage.in_flight} in flight)"}.get(self.feed.state, "")
+        state += [Span(why, mark.ink)] if why else []
+        wide = [*left, crumb, Span(name, "dim")]
+        end = [*self._ends(cells), *(Span(f"  {b.text}", b.ink) for b in self._badges()), Span(" ")]
+        fits = spans_width(wide) + spans_width(state) + spans_width(end) < cells
+        return apart([*(wide if fits else left), *state], end, cells)
+
+    def _ends(self, cells: int) -> list[Span]:
+        spans: list[Span] = []
+        if left := self.feed.left():
+            spans.append(Span(f"{left.through}: {span_of(left)} left", "text"))
+        if cells >= 100:
+            host = urlsplit(self.feed.view.endpoint).netloc or self.feed.view.endpoint
+            at = f" @ {host}" if host and cells >= 120 else ""
+            spans.append(Span(f"    {self.feed.view.model}{at}", "dim"))
+        return spans
+
+
+def span_of(left: Left) -> str:
+    """`40–55 s`, `2–3 min`, `about 4 min`."""
+    unit, size = ("s", 1.0) if left.high < 100 else ("min", 60.0) if left.high < 5400 else ("h", 3600.0)
+    low, high = max(1, round(left.low / size)), max(1, round(left.high / size + 0.49))
+    return f"{low}–{high} {unit}" if low < high else f"about {high} {unit}"
+
+
+class Cell(NamedTuple):
+    """One stage of the bar in its three lengths."""
+
+    stage: Stage
+    row: StageRow
+    active: bool
+
+
+def stage_bar(canvas: Canvas, feed: Feed, cells: int) -> list[Span]:
+    """All stages of this run in at most `cells` cells: meters first give way, then the counts of finished stages."""
+    shown = [Cell(s, feed.view.stages[s], _active(feed.view.stages[s])) for s in STAGES if _shown(feed, s)]
+    for meter, gap, brief in ((10, 3, False), (6, 3, False), (4, 2, False), (0, 2, False), (0, 2, True), (0, 1, True)):
+        spans = [Span(" ")]
+        for n, cell in enumerate(shown):
+            spans += [Span(" " * gap)] if n else []
+            spans += _stage(canvas, feed, cell, meter, brief)
+        if spans_width(spans) <= cells:
+            return spans
+    return clip(spans, cells)
+
+
+def _stage(canvas: Canvas, feed: Feed, cell: Cell, meter: int, brief: bool) -> list[Span]:
+    stage_row, look = cell.row, canvas.look
+    over = stage_row.done + stage_row.failed
+    failed = [Span(f" {look.glyph('failed')}{stage_row.failed}", "bad")] if stage_row.failed else []
+    if not stage_row.entered:
+        return [Span(cell.stage, "faint"), Span(f" {look.glyphs.dot}", "faint")]
+    if not cell.active:
+        number = "" if brief else str(over)
+        return [Span(cell.stage, "dim"), Span(f" {look.glyph('done')}{number}", "ok"), *failed]
+    units = max(stage_row.units, _known_units(feed, cell.stage))
+    full, rest = look.meter(over / max(1, units), meter)
+    bar = [Span(" "), Span(full, "run"), Span(rest, "faint")] if meter else []
+    return [Span(cell.stage, "bright"), *bar, Span(f" {over}/{units}" if units else " …", "text"), *failed]
+
+
+def _known_units(feed: Feed, stage: Stage) -> int:
+    return len(feed.view.nodes) if stage == "merge" else 0
+
+
+def _active(stage_row: StageRow) -> bool:
+    return stage_row.entered and not stage_row.left
+
+
+def _shown(feed: Feed, stage: Stage) -> bool:
+    """Draft and rollout are shown only in runs that have them."""
+    if feed.view.stages[stage].entered:
+        return True
+    if stage == "draft":
+        return False
+    return bool(feed.view.domain) or stage not in ("rollout", "validate")
+
+
+class Notice(Canvas):
+    """One row that says what the run needs from a person; hidden when it needs nothing."""
+
+    def __init__(self, sentence: Callable[[], str], *, id: str = "notice") -> None:
+        super().__init__(id=id)
+        self._sentence = sentence
+        self.display = False
+
+    def pull(self) -> None:
+        wanted = bool(self._sentence())
+        if self.display != wanted:
+            self.display = wanted
+        super().pull()
+
+    def paint(self) -> list[Line]:
+        return [row(Span(f" {self.look.glyph('lost')} ", "bad+bold"), Span(self._sentence(), "bad"), back="rest")]
+
+
+class EndpointLine(Canvas):
+    """One row: calls in flight, limit and queue, tokens a second with their curve, rejects, tokens in all."""
+
+    def __init__(self, feed: Feed, *, id: str = "endpoint") -> None:
+        super().__init__(id=id)
+        self.feed = feed
+
+    def paint(self) -> list[Line]:
+        cells = self.size.width
+        use = self.feed.view.usage
+        if self.feed.view.endpoint_lost:
+            return [row(Span(f" {self.look.glyph('lost')} endpoint lost: {self.feed.view.endpoint_lost}", "bad"))]
+        limit = f"/{use.limit}" if use.limit else ""
+        left = [
+            Span(" in flight ", "dim"), Span(f"{right(f'{use.in_flight}{limit}', 5)}", "text"),
+            Span("  queued ", "dim"), Span(right(str(use.queued), 4), "text"),
+            Span("  "), Span(right(count(use.rate), 4), "text"), Span(" tok/s ", "dim"),
+            Span(self.look.spark(list(self.feed.rates), 12 if cells < 100 else 24), "run"),
+        ]  # fmt: skip
+        faults = [Span(f"rejects {use.rejects}  ", "bad")] if use.rejects else []
+        faults += [Span(f"retries {use.retries}  ", "dim")] if use.retries and cells >= 100 else []
+        return [apart(left, [*faults, *self._totals(cells), Span(" ")], cells)]
+
+    def _totals(self, cells: int) -> list[Span]:
+        use = self.feed.view.usage
+        spans = [Span(count(use.prompt + use.completion), "text"), Span(" tokens", "dim")]
+        if use.cost is not None:
+            spans += [Span(f"  {use.cost:.2f} $", "text")]
+        return [Span(f"{use.calls}", "text"), Span(" calls  ", "dim"), *spans] if cells >= 100 else spans
+
+
+class Tab(NamedTuple):
+    """A tab of the narrow layout: the panel's id and its short name."""
+
+    panel: str
+    name: str
+
+
+class TabLine(Canvas):
+    """The panels by number, where only one of them is on the screen at a time."""
+
+    class Picked(Message):
+        """A click on a tab."""
+
+        def __init__(self, panel: str) -> None:
+            super().__init__()
+            self.panel = panel
+
+    def __init__(self, tabs: Sequence[Tab], current: Callable[[], str], *, id: str = "tabs") -> None:
+        super().__init__(id=id)
+        self._tabs, self._current = tabs, current
+
+    def paint(self) -> list[Line]:
+        spans: list[Span] = []
+        for number, tab in enumerate(self._tabs, 1):
+            here = tab.panel == self._current()
+            edge = Span(self.look.glyphs.pick if here else " ", "run")
+            spans += [edge, Span(f"{number} ", "run" if here else "faint"), Span(f"{tab.name}  ", "bright+bold" if here else "dim")]
+        return [row(*spans, back="bar")]
+
+    def on_click(self, event: events.Click) -> None:
+        x = 0
+        for number, tab in enumerate(self._tabs, 1):
+            x += len(f" {number} {tab.name}  ")
+            if event.x < x:
+                self.post_message(self.Picked(tab.panel))
+                return
+
+
+class Hint(NamedTuple):
+    """A key and what it does, for the footer."""
+
+    key: str
+    label: str
+
+
+class Footer(Canvas):
+    """The keys that matter here; what does not fit is left to help."""
+
+    def __init__(self, hints: Callable[[], Sequence[Hint]], *, id: str = "footer", last: Sequence[Hint] = ()) -> None:
+        super().__init__(id=id)
+        self._hints = hints
+        self._last = last or (Hint("?", "help"), Hint(":", "all"), Hint("q", "detach"))
+
+    def paint(self) -> list[Line]:
+        cells = self.size.width
+        end = [s for hint in self._last for s in _hint(hint)]
+        room = cells - spans_width(end) - 2
+        left: list[Span] = [Span(" ")]
+        for hint in self._hints():
+            spans = _hint(hint)
+            if spans_width(left) + spans_width(spans) > room:
+                break
+            left += spans
+        return [apart(left, end, cells, back="bar")]
+
+
+def _hint(hint: Hint) -> list[Span]:
+    return [Span(hint.key, "bright"), Span(f" {hint.label}  ", "dim")]

@@ -1,0 +1,89 @@
+"""Conservation and support: whatever a model answers, no edit vanishes and the program counts."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workspace.consolidate import Group, MergeReply, aliases, group_alike, lost, merged_edit, reconcile
+from workspace.ledger import Ending, Loss, edit_rows, lesson_rows, unaccounted
+from workspace.patch import AppendToSection, Delete, Dropped, Edit
+
+
+def edit(number: int, text: str = "", *, tasks: tuple[str, ...] = (), pinned: bool = False, section: str = "b2") -> Edit:
+    name = f"t{number:03d}"
+    return AppendToSection(
+        id=f"{name}-E1",
+        section=section,
+        text=text or f"- rule {number}",
+        lessons=(f"{name}-L1",),
+        support=tasks or (name,),
+        pinned=pinned,
+    )
+
+
+NAMES = st.sampled_from(["e1", "e2", "e3", "e4", "e5", "e9", ""])
+GROUPS = st.builds(Group, sources=st.lists(NAMES, max_size=6).map(tuple), text=st.text(max_size=8))
+DROPS = st.builds(Dropped, id=NAMES.filter(bool), reason=st.text(max_size=5))
+REPLIES = st.builds(
+    MergeReply, groups=st.lists(GROUPS, max_size=5).map(tuple), dropped=st.lists(DROPS, max_size=5).map(tuple)
+)
+
+
+@given(REPLIES, st.lists(st.booleans(), min_size=5, max_size=5))
+def test_any_reply_leaves_every_edit_in_one_group_or_dropped_or_missing(reply: MergeReply, pins: list[bool]) -> None:
+    named = aliases([edit(n, pinned=pin) for n, pin in enumerate(pins, 1)])
+    result = reconcile(named, reply)
+    grouped = [alias for group in result.groups for alias in group.sources]
+    assert sorted([*grouped, *(d.id for d in result.dropped), *result.missing]) == sorted(named)
+    assert not any(named[d.id].pinned for d in result.dropped)
+
+
+@given(REPLIES)
+def test_no_source_edit_is_lost_and_support_is_the_union_of_tasks(reply: MergeReply) -> None:
+    edits = [edit(n, tasks=(f"task{n % 2}", f"task{n}")) for n in range(1, 6)]
+    named = aliases(edits)
+    result = reconcile(named, reply)
+    outputs = [merged_edit(f"m1-01-E{n}", [named[a] for a in g.sources], g.text, "") for n, g in enumerate(result.groups)]
+    outputs += [named[a] for a in result.missing]
+    assert lost(edits, outputs, [named[d.id].id for d in result.dropped]) == ()
+    for output in outputs:
+        behind = {task for e in edits if e.id in output.sources for task in e.support}
+        assert set(output.support) == behind
+
+
+def test_an_id_claimed_twice_goes_to_the_group_that_is_most_like_it() -> None:
+    named = aliases([edit(1, "- write dates as DD-MON-YYYY"), edit(2, "- always recalculate")])
+    reply = MergeReply(
+        groups=(
+            Group(sources=("e1", "e2"), text="- recalculate the sheet always"),
+            Group(sources=("e1",), text="- dates as DD-MON-YYYY"),
+        )
+    )
+    result = reconcile(named, reply)
+    assert [g.sources for g in result.groups] == [("e2",), ("e1",)]
+
+
+def test_a_lone_edit_whose_words_stay_keeps_its_id() -> None:
+    only = edit(4)
+    assert merged_edit("m1-01-E1", [only], "", "why") is only
+
+
+def test_the_program_groups_by_place_and_words() -> None:
+    a, b = edit(1, "- Write dates as DD-MON-YYYY"), edit(2, "- write dates as dd-mon-yyyy.")
+    c, d = edit(3, "- Sort the rows first"), edit(4, "- Write dates as DD-MON-YYYY", section="b9")
+    gone, too = Delete(id="x1", block="b3"), Delete(id="x2", block="b3")
+    assert group_alike([a, b, c, d, gone, too]) == [[a, b], [c], [d], [gone, too]]
+
+
+def test_every_lesson_and_edit_gets_one_fate_and_a_hole_is_seen() -> None:
+    proposed = [edit(1), edit(2), edit(3)]
+    merged = merged_edit("m1-01-E1", proposed[:2], "- both", "")
+    rows = edit_rows(proposed, [Ending(merged, "in_skill")], {"t003-E1": Loss("t003-E1", "dropped", "says nothing")})
+    assert [(r.id, r.state, r.edit) for r in rows] == [
+        ("t001-E1", "in_skill", "m1-01-E1"),
+        ("t002-E1", "in_skill", "m1-01-E1"),
+        ("t003-E1", "dropped", ""),
+    ]
+    lessons = ["t001-L1", "t002-L1", "t003-L1", "t009-L1"]
+    told = lesson_rows(lessons, proposed, rows, {})
+    assert [r.state for r in told] == ["in_skill", "in_skill", "dropped"]
+    assert unaccounted(lessons, told) == ("t009-L1",)

@@ -1,0 +1,304 @@
+"""The verdict: is the candidate better than the baseline, on the same tasks, beyond chance?
+
+Pure functions on numbers, no model and no files. One rule decides (`verdict`); everything random is seeded.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from statistics import NormalDist, fmean
+from typing import Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict
+
+from workspace.errors import InputError
+
+Decision = Literal["accept", "reject", "undecided", "not_validated"]
+
+MIN_PAIRS = 6
+EXACT_PAIRS = 20
+RESAMPLES = 10_000
+MOST_PAIRS = 1_000_000
+
+
+class Interval(NamedTuple):
+    """Lower and upper end, in the unit of the scores."""
+
+    low: float
+    high: float
+
+
+class TestScores(BaseModel):
+    """Means on the test tasks, opened once after the verdict; reported, never deciding."""
+
+    __test__ = False
+    model_config = ConfigDict(frozen=True)
+    baseline: float
+    candidate: float
+    n: int
+
+
+class Verdict(BaseModel):
+    """What the held-out tasks say. Scores are means in 0…1, `difference` is candidate − baseline.
+
+    `interval` is the paired bootstrap interval, shown only. `ceiling` is the largest gain that is still plausible
+    (an interval that stays honest when few or no tasks changed); below the smallest gain worth having it rejects.
+    `p` is already multiplied by `looks`. `more_needed`: about how many more tasks until a decision, None when no
+    number would do or none is needed. `baseline` … `p` are None when nothing was validated.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    decision: Decision
+    sentence: str
+    baseline: float | None = None
+    candidate: float | None = None
+    difference: float | None = None
+    interval: Interval | None = None
+    ceiling: float | None = None
+    p: float | None = None
+    n: int = 0
+    fixed: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
+    same: int = 0
+    looks: int = 1
+    more_needed: int | None = None
+    test: TestScores | None = None
+
+
+def not_validated(reason: str) -> Verdict:
+    """The verdict where no verifier or no held-out task exists: no score is made up."""
+    return Verdict(decision="not_validated", sentence=f"not validated: {reason}")
+
+
+def mcnemar(fixed: int, broken: int) -> float:
+    """Exact two-sided p of `fixed` against `broken` changed pairs when both directions were equally likely."""
+    changed = fixed + broken
+    ways = tail = 1
+    for k in range(min(fixed, broken)):
+        ways = ways * (changed - k) // (k + 1)
+        tail += ways
+    return min(1.0, 2 * tail / 2**changed)
+
+
+def sign_flip(differences: Sequence[float], seed: int, samples: int = 100_000) -> float:
+    """Two-sided p of the sum of paired differences when each sign was a coin's.
+
+    Exact up to 20 pairs that differ; above that `samples` seeded draws, with the observed one counted in.
+    """
+    moved = [d for d in differences if d != 0]
+    if not moved:
+        return 1.0
+    # Sums that equal the observed one must count as such whatever order they were added in.
+    reach = abs(math.fsum(moved)) - 1e-9 * math.fsum(map(abs, moved))
+    if len(moved) <= EXACT_PAIRS:
+        return _exact_tail(moved, reach)
+    return (_drawn_tail(moved, reach, seed, samples) + 1) / (samples + 1)
+
+
+def bootstrap(differences: Sequence[float], seed: int, level: float = 0.95) -> Interval:
+    """Percentile interval of the mean over seeded resamples of the pairs. Raises `InputError` without pairs."""
+    if not differences:
+        raise InputError("no pairs to compare")
+    draw = random.Random(seed).choices
+    pairs, count = list(differences), len(differences)
+    means = sorted(fmean(draw(pairs, k=count)) for _ in range(RESAMPLES))
+    cut = int(RESAMPLES * (1 - level) / 2)
+    return Interval(means[cut], means[-1 - cut])
+
+
+def ceiling(differences: Sequence[float], level: float = 0.95) -> float:
+    """The upper end of a cautious interval of the mean difference of scores in 0…1.
+
+    One invented win and one invented loss stand beside the pairs (Bonett and Price 2012, widened from yes/no pairs
+    to any difference), so that twelve unchanged tasks do not look like proof that nothing can change.
+    """
+    count = len(differences)
+    return _ceiling(_mean(differences), _mean([d * d for d in differences]), count, level)
+
+
+def needed(fixed_rate: float, broken_rate: float, alpha: float, power: float = 0.8) -> int | None:
+    """About how many pairs McNemar's test needs to decide if pairs keep changing at these rates (Miettinen 1968).
+
+    None when both rates are equal: no number would decide.
+    """
+    return _pairs_to_accept(fixed_rate - broken_rate, fixed_rate + broken_rate, alpha, power)
+
+
+def verdict(
+    baseline: Mapping[str, tuple[float, ...]],
+    candidate: Mapping[str, tuple[float, ...]],
+    *,
+    alpha: float,
+    min_gain: float,
+    seed: int,
+    looks: int = 1,
+) -> Verdict:
+    """The one rule. Both mappings hold the same tasks: task → scores in 0…1, one for each repeat.
+
+    accept: p ≤ alpha and the difference is above 0. reject: p ≤ alpha and it is below 0, or the largest plausible
+    gain is below `min_gain`. Else undecided. p is exact McNemar for yes/no scores with one repeat, else the sign-flip
+    test on the tasks' means; it is multiplied by `looks`, how often the same tasks were asked for a verdict.
+    `fixed` and `broken` are the tasks whose mean rose and fell. Raises `InputError` below 6 pairs, when the tasks
+    differ or a score is not in 0…1.
+    """
+    before, after = _means(baseline, candidate)
+    tasks = sorted(before)
+    differences = [after[task] - before[task] for task in tasks]
+    fixed = tuple(task for task in tasks if after[task] > before[task])
+    broken = tuple(task for task in tasks if after[task] < before[task])
+    binary = all(len(scores) == 1 and scores[0] in (0, 1) for scores in (*baseline.values(), *candidate.values()))
+    p = min(1.0, looks * (mcnemar(len(fixed), len(broken)) if binary else sign_flip(differences, seed)))
+    level = 1 - alpha / looks
+    numbers = _Numbers(fmean(differences), p, ceiling(differences, level), alpha, min_gain)
+    decision = _decide(numbers)
+    result = Verdict(
+        decision=decision,
+        sentence="",
+        baseline=fmean(before.values()),
+        candidate=fmean(after.values()),
+        difference=numbers.difference,
+        interval=bootstrap(differences, seed, level),
+        ceiling=numbers.ceiling,
+        p=p,
+        n=len(tasks),
+        fixed=fixed,
+        broken=broken,
+        same=len(tasks) - len(fixed) - len(broken),
+        looks=looks,
+        more_needed=_more_needed(differences, alpha / looks, min_gain) if decision == "undecided" else None,
+    )
+    return result.model_copy(update={"sentence": _sentence(result, numbers)})
+
+
+class _Numbers(NamedTuple):
+    difference: float
+    p: float
+    ceiling: float
+    alpha: float
+    min_gain: float
+
+
+def _decide(numbers: _Numbers) -> Decision:
+    if numbers.p <= numbers.alpha and numbers.difference > 0:
+        return "accept"
+    if numbers.p <= numbers.alpha and numbers.difference < 0:
+        return "reject"
+    return "reject" if numbers.ceiling < numbers.min_gain else "undecided"
+
+
+def _sentence(result: Verdict, numbers: _Numbers) -> str:
+    low, high = result.interval or (0.0, 0.0)
+    level = f"{100 * (1 - numbers.alpha / result.looks):.4g}"
+    looks = f", corrected for {result.looks} looks" if result.looks > 1 else ""
+    facts = (
+        f"{result.decision}: {_percent(result.baseline)} → {_percent(result.candidate)} on {result.n} held-out tasks"
+        f" ({100 * numbers.difference:+.1f} points, {level} % interval {100 * low:+.1f} … {100 * high:+.1f},"
+        f" p = {numbers.p:.2g}{looks}); {len(result.fixed)} fixed, {len(result.broken)} broken"
+    )
+    return facts + _why(result, numbers)
+
+
+def _why(result: Verdict, numbers: _Numbers) -> str:
+    most = f"a gain of up to {100 * numbers.ceiling:.1f} points"
+    if result.decision == "reject" and numbers.p > numbers.alpha:
+        return f"; at most {100 * numbers.ceiling:.1f} points are plausible, less than {100 * numbers.min_gain:g}"
+    if result.decision != "undecided":
+        return ""
+    if result.more_needed is None:
+        return f"; {most} stays plausible"
+    return f"; {most} stays plausible: about {result.more_needed} more tasks needed"
+
+
+def _percent(rate: float | None) -> str:
+    return f"{100 * (rate or 0.0):.1f} %"
+
+
+def _means(
+    baseline: Mapping[str, tuple[float, ...]], candidate: Mapping[str, tuple[float, ...]]
+) -> tuple[dict[str, float], dict[str, float]]:
+    if lonely := sorted(baseline.keys() ^ candidate.keys()):
+        raise InputError(f"baseline and candidate must share their tasks; only one of them has {', '.join(lonely[:5])}")
+    if len(baseline) < MIN_PAIRS:
+        raise InputError(f"{len(baseline)} held-out tasks cannot decide anything; {MIN_PAIRS} or more are needed")
+    for task in baseline:
+        for scores in (baseline[task], candidate[task]):
+            if not scores or not all(0 <= score <= 1 for score in scores):
+                raise InputError(f"task {task} needs at least one score, each from 0 to 1; it has {list(scores)}")
+    return {t: fmean(s) for t, s in baseline.items()}, {t: fmean(s) for t, s in candidate.items()}
+
+
+def _exact_tail(moved: Sequence[float], reach: float) -> float:
+    """Share of all sign choices whose sum is at least `reach` away from 0: two halves of sums, met in the middle."""
+    left = sorted(_signed_sums(moved[: len(moved) // 2]))
+    right = _signed_sums(moved[len(moved) // 2 :])
+    above = sum(len(left) - bisect_left(left, reach - other) for other in right)
+    return min(1.0, 2 * above / 2 ** len(moved))
+
+
+def _signed_sums(values: Sequence[float]) -> list[float]:
+    sums = [0.0]
+    for value in values:
+        sums = [s + value for s in sums] + [s - value for s in sums]
+    return sums
+
+
+def _drawn_tail(moved: Sequence[float], reach: float, seed: int, samples: int) -> int:
+    """How many drawn sign choices reach as far; one random byte picks the signs of eight pairs at a time."""
+    tables = [_signed_sums(moved[start : start + 8]) for start in range(0, len(moved), 8)]
+    draw = random.Random(seed)
+    hits = 0
+    for _ in range(samples):
+        picks = draw.randbytes(len(tables))
+        total = sum(table[pick % len(table)] for table, pick in zip(tables, picks, strict=True))
+        hits += abs(total) >= reach
+    return hits
+
+
+def _mean(values: Sequence[float]) -> float:
+    return fmean(values) if values else 0.0
+
+
+def _ceiling(mean: float, square: float, count: float, level: float) -> float:
+    total = count + 2
+    centre = mean * count / total
+    spread = (square * count + 2) / total - centre * centre
+    return min(1.0, centre + _z(level) * math.sqrt(max(0.0, spread) / total))
+
+
+def _z(level: float) -> float:
+    return NormalDist().inv_cdf(0.5 + level / 2)
+
+
+def _more_needed(differences: Sequence[float], alpha: float, min_gain: float) -> int | None:
+    """More pairs until accept or reject, whichever comes first, if the pairs go on as they did; at least 1."""
+    mean, square = _mean(differences), _mean([d * d for d in differences])
+    totals = (_pairs_to_accept(mean, square, alpha, 0.8), _pairs_to_reject(mean, square, alpha, min_gain))
+    found = [total for total in totals if total is not None]
+    return max(1, min(found) - len(differences)) if found else None
+
+
+def _pairs_to_accept(mean: float, square: float, alpha: float, power: float) -> int | None:
+    """`square` is the mean squared difference, for yes/no pairs the share that changed."""
+    if mean == 0:
+        return None
+    spread = math.sqrt(max(0.0, square - mean * mean))
+    root = _z(1 - alpha) * math.sqrt(square) + NormalDist().inv_cdf(power) * spread
+    # Below this many changed pairs no exact test can reach alpha, however one-sided they are.
+    fewest = math.ceil(math.log2(2 / alpha)) / square
+    return min(MOST_PAIRS, math.ceil(max((root / mean) ** 2, fewest)))
+
+
+def _pairs_to_reject(mean: float, square: float, alpha: float, min_gain: float) -> int | None:
+    """The first number of pairs at which the largest plausible gain falls below `min_gain`."""
+    if mean >= min_gain:
+        return None
+    low, high = 1, 2
+    while high < MOST_PAIRS and _ceiling(mean, square, high, 1 - alpha) >= min_gain:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if _ceiling(mean, square, middle, 1 - alpha) >= min_gain else (low, middle)
+    return high

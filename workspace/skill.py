@@ -1,0 +1,235 @@
+"""A skill as a value: its files, and nothing that knows a disk but `load_skill` and `save_skill`.
+
+    SKILL.md      front matter (name, description, …) + instructions
+    references/ scripts/ assets/ …
+
+Text keeps its bytes: line endings, BOM and a missing final newline survive load and save. Hidden files and
+`__pycache__` are not part of a skill. A symbolic link is refused: what it points to is not in the folder.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import BaseModel, ConfigDict, field_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from workspace.errors import SkillError, at
+from workspace.files import digest, read_bytes, remove, swap_folder, walk, write_bytes
+
+MAIN = "SKILL.md"
+NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")
+_UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+
+
+class Skill(BaseModel):
+    """`files` maps POSIX paths to text, or to bytes where a file is not UTF-8; sorted by path.
+
+    `executable` are the paths that carry the execute bit; it is no part of the digest.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    name: str
+    files: Mapping[str, str | bytes]
+    executable: tuple[str, ...] = ()
+
+    @field_validator("files")
+    @classmethod
+    def _in_order(cls, files: Mapping[str, str | bytes]) -> Mapping[str, str | bytes]:
+        for path in files:
+            if fault := path_fault(path):
+                raise ValueError(f"{path!r}: {fault}")
+        return dict(sorted(files.items()))
+
+    @property
+    def body(self) -> str:
+        """The whole text of SKILL.md."""
+        return self.text(MAIN) or ""
+
+    @property
+    def front_matter(self) -> dict[str, Any]:
+        """The values of the YAML head; empty without one. Raises `SkillError` with file:line."""
+        return read_front_matter(self.body, MAIN)
+
+    @property
+    def instructions(self) -> str:
+        """SKILL.md without its front matter: what a solver is shown."""
+        lines = split_lines(self.body)
+        return "".join(lines[max(front_matter_end(lines), 0) :]).removeprefix("\ufeff").lstrip("\r\n")
+
+    @property
+    def digest(self) -> str:
+        """16 hex digits over every path and content."""
+        return digest(*(part for pair in self.files.items() for part in pair))
+
+    def text(self, path: str) -> str | None:
+        """The text of a file; None when it is not there or is not text."""
+        content = self.files.get(path)
+        return content if isinstance(content, str) else None
+
+    def texts(self) -> Iterator[tuple[str, str]]:
+        """Every text file: SKILL.md first, then by path."""
+        both = ((path, content) for path, content in self.files.items() if isinstance(content, str))
+        yield from sorted(both, key=lambda pair: (pair[0] != MAIN, pair[0]))
+
+    def with_file(self, path: str, text: str | None) -> Skill:
+        """A copy with `path` set to `text`, or without it."""
+        files = {p: content for p, content in self.files.items() if p != path}
+        if text is not None:
+            files[path] = text
+        return Skill(name=self.name, files=files, executable=tuple(p for p in self.executable if p in files))
+
+
+def load_skill(folder: Path) -> Skill:
+    """The skill in `folder`; its name is the front matter's, else the folder's.
+
+    Raises `SkillError`: no such folder, no SKILL.md, unreadable front matter (file:line), a symbolic link inside.
+    """
+    if not folder.is_dir():
+        raise SkillError(f"{folder}: no such folder; a skill is a folder with a {MAIN}")
+    if not (folder / MAIN).is_file():
+        raise SkillError(f"{folder}: no {MAIN} in it, so it is not a skill; `t2s init` makes one")
+    _refuse_links(folder)
+    paths = [path for path in walk(folder) if not _hidden(path.relative_to(folder))]
+    files = {_name(path, folder): _content(path) for path in paths}
+    if not isinstance(body := files[MAIN], str):
+        raise SkillError(f"{folder / MAIN}: not UTF-8 text")
+    name = read_front_matter(body, folder / MAIN).get("name")
+    runs = tuple(path.relative_to(folder).as_posix() for path in paths if path.stat().st_mode & 0o100)
+    return Skill(name=name if isinstance(name, str) and name else folder.resolve().name, files=files, executable=runs)
+
+
+def save_skill(skill: Skill, folder: Path) -> None:
+    """Make `folder` hold exactly `skill`: written beside it and then swapped in, so never half. Raises `DiskError`."""
+    staging = folder.parent / f".{folder.name}.{secrets.token_hex(4)}.staging"
+    try:
+        for path, content in skill.files.items():
+            target = staging / path
+            write_bytes(target, content.encode() if isinstance(content, str) else content)
+            target.chmod(0o755 if path in skill.executable else 0o644)
+        swap_folder(staging, folder)
+    except BaseException:
+        remove(staging)
+        raise
+
+
+def new_skill(name: str, description: str, body: str) -> Skill:
+    """A skill of one SKILL.md: block-style front matter, quoted description, then `body`.
+
+    Raises `SkillError` for a name or description that the Agent Skills specification refuses.
+    """
+    if not NAME.fullmatch(name) or len(name) > 64:
+        raise SkillError(f"skill name {name!r}: use 1 to 64 lower-case letters, digits and single hyphens")
+    if not 0 < len(description.strip()) <= 1024:
+        raise SkillError(f"skill {name}: the description must have 1 to 1024 characters")
+    head = f"---\nname: {name}\ndescription: {_quoted(description.strip())}\n---\n"
+    text = body.replace("\r\n", "\n").strip("\n")
+    return Skill(name=name, files={MAIN: f"{head}\n{text}\n" if text else head})
+
+
+def fence(text: str, language: str = "") -> str:
+    """`text` as a fenced block whose fence is longer than any run of backticks inside."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    ticks = "`" * max(3, longest + 1)
+    return f"{ticks}{language}\n{text}{'' if text.endswith(chr(10)) or not text else chr(10)}{ticks}"
+
+
+def path_fault(path: str) -> str | None:
+    """Why `path` may not name a file of a skill; None when it may."""
+    parts = path.split("/")
+    if not path or path.startswith(("/", "~")) or re.match(r"[A-Za-z]:", path):
+        return "a path inside the skill is relative, like references/dates.md"
+    if "\\" in path:
+        return "a path uses / between its parts"
+    if ".." in parts:
+        return "the path leaves the skill"
+    if any(part in {"", "."} or part != part.strip() for part in parts) or not path.isprintable():
+        return "the path is not in its plain form"
+    if any(part.startswith(".") for part in parts):
+        return "hidden files are no part of a skill"
+    return "the path is too long" if len(path) > 200 else None
+
+
+def split_lines(text: str) -> list[str]:
+    """Lines with their ends (LF, CRLF or CR, as Markdown counts them); joined they are `text` again."""
+    return _LINE.findall(text)
+
+
+def front_matter_end(lines: list[str]) -> int:
+    """The number of lines that the front matter takes, both rules included; 0 without one, -1 if never closed."""
+    if not lines or lines[0].removeprefix("\ufeff").rstrip() != "---":
+        return 0
+    return next((n for n, line in enumerate(lines[1:], 2) if line.rstrip() == "---"), -1)
+
+
+def read_front_matter(text: str, where: Path | str) -> dict[str, Any]:
+    """The values of the YAML head of `text`. Raises `SkillError` with file:line."""
+    try:
+        return dict(_parse_head(text))
+    except _BadHead as error:
+        raise SkillError(f"{at(where, error.line)}: {error}") from error
+
+
+class _BadHead(Exception):
+    def __init__(self, line: int, message: str) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+@lru_cache(maxsize=64)
+def _parse_head(text: str) -> dict[str, Any]:
+    lines = split_lines(text)
+    end = front_matter_end(lines)
+    if end < 0:
+        raise _BadHead(1, "the front matter opened here is never closed; add a line `---` below it")
+    reader: Any = YAML(typ="safe", pure=True)
+    try:
+        value: object = reader.load("".join(lines[1 : end - 1])) if end else {}
+    except MarkedYAMLError as error:
+        fault: Any = error
+        mark = fault.problem_mark or fault.context_mark
+        raise _BadHead(mark.line + 2 if mark else 1, f"front matter is not YAML: {fault.problem}") from error
+    except (YAMLError, ValueError) as error:
+        raise _BadHead(1, f"front matter is not YAML: {str(error).splitlines()[0]}") from error
+    if value is not None and not isinstance(value, dict):
+        raise _BadHead(2, "front matter must be `key: value` lines")
+    return {str(key): item for key, item in cast("dict[object, Any]", value or {}).items()}
+
+
+def _quoted(text: str) -> str:
+    """A YAML double-quoted scalar on one line, without a `---` that simple readers would take for the end."""
+    escaped = _UNPRINTABLE.sub(lambda m: f"\\u{ord(m[0]):04x}", json.dumps(text, ensure_ascii=False))
+    return escaped.replace("---", "\\x2d\\x2d\\x2d")
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") or part == "__pycache__" for part in path.parts)
+
+
+def _name(path: Path, folder: Path) -> str:
+    name = path.relative_to(folder).as_posix()
+    if fault := path_fault(name):
+        raise SkillError(f"{folder}: the file name {name!r} cannot be used: {fault}")
+    return name
+
+
+def _content(path: Path) -> str | bytes:
+    data = read_bytes(path)
+    try:
+        return data if b"\0" in data else data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data
+
+
+def _refuse_links(folder: Path) -> None:
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink() and not _hidden(path.relative_to(folder)):
+            raise SkillError(f"{path}: a symbolic link inside a skill; put a copy of the file there")

@@ -1,0 +1,194 @@
+"""What a run came to, in numbers: for `t2s show`, `t2s ls`, and the last line of `--json`. The keys are stable.
+
+Counted from three places: the folded view (units, calls, tokens), each seed's ledger (what became of every lesson and
+edit) and the round's verdict.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from workspace.errors import InputError
+from workspace.files import read_text, read_toml
+from workspace.journal import read_events
+from workspace.ledger import FATES, Entry, load_ledger
+from workspace.pool import lesson_ids
+from workspace.run import RunFolder, SeedFolder, load_view
+from workspace.score import Verdict
+from workspace.view import RunView
+
+FORMAT = 1
+
+
+def summary(run: RunFolder) -> dict[str, Any]:
+    """The whole summary as plain data, ready for JSON.
+
+    `tokens` are counted by the endpoint, `seconds` are those of living engines, `cost` is None where no price is known.
+    Before a ledger exists, what is not known yet counts as 0 and so does `unaccounted`.
+    """
+    view = load_view(run).view
+    rows = ledger_rows(run)
+    return {
+        "format": FORMAT,
+        "id": run.id,
+        "state": state_name(view),
+        "skill": view.skill or _planned_skill(run),
+        "lessons": _lessons(run, view, rows),
+        "edits": _edits(run, view, rows),
+        "units": _units(view),
+        "calls": view.usage.calls,
+        "tokens": {"prompt": view.usage.prompt, "completion": view.usage.completion},
+        "cost": view.usage.cost,
+        "seconds": round(view.active, 3),
+        "verdict": verdict_table(run),
+        "model": view.model,
+        "why": view.why,
+        "code": exit_code(view),
+        "result": _result(run),
+        "phases": phases(run),
+    }
+
+
+def short_summary(run: RunFolder) -> dict[str, Any]:
+    """One row of `t2s ls`: what can be told from the view alone."""
+    view = load_view(run).view
+    units = _units(view)
+    return {
+        "id": run.id,
+        "state": state_name(view),
+        "skill": view.skill or _planned_skill(run),
+        "model": view.model,
+        "units": units,
+        "calls": view.usage.calls,
+        "seconds": round(view.active, 3),
+        "verdict": view.verdict.decision if view.verdict else None,
+        "began": view.began or None,
+        "path": str(run.path),
+    }
+
+
+def state_name(view: RunView) -> str:
+    """The state for scripts; a run whose engine is only just there counts as running."""
+    return "running" if view.state == "starting" else view.state
+
+
+def exit_code(view: RunView) -> int:
+    """The shell's code for a run that looks like `view`: 0 also while it goes on."""
+    match view.state:
+        case "finished" | "incomplete" | "failed":
+            return view.code if view.code is not None else int(view.state != "finished")
+        case "stopped" | "paused":
+            return 3
+        case "lost":
+            return 1
+        case _:
+            return 0
+
+
+def verdict_table(run: RunFolder) -> dict[str, Any] | None:
+    """The last round's verdict with the stable keys, None before there is one."""
+    files = [r.verdict for r in run.rounds() if r.verdict.is_file()]
+    if not files:
+        return None
+    try:
+        verdict = Verdict.model_validate(read_toml(files[-1]))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(f"{files[-1]}: `{'.'.join(map(str, first['loc']))}`: {first['msg'].lower()}") from error
+    table = verdict.model_dump(mode="json")
+    table["test"] = table["test"] or {"baseline": None, "candidate": None, "n": 0}
+    return table
+
+
+def ledger_rows(run: RunFolder) -> list[Entry] | None:
+    """The rows of every seed's ledger in all rounds; None while no ledger exists."""
+    files = [seed.ledger for seed in _seeds(run) if seed.ledger.is_file()]
+    if not files:
+        return None
+    return [row for file in files for row in load_ledger(read_text(file))]
+
+
+def phases(run: RunFolder) -> dict[str, float]:
+    """Stage → seconds from its first start to its last finish, by the engines' own clocks (the dead have none)."""
+    clock = last = 0.0
+    began: dict[str, float] = {}
+    seconds: dict[str, float] = {}
+    for event, _ in read_events(run.journal):
+        clock += event.t - last if event.t >= last else 0.0
+        last = event.t
+        stage = getattr(event, "stage", "")
+        if event.kind == "stage.entered":
+            began.setdefault(stage, clock)
+        elif event.kind == "stage.left" and stage in began:
+            seconds[stage] = round(clock - began[stage], 3)
+    return seconds
+
+
+def first_skill(run: RunFolder) -> Path | None:
+    """The folder of the frozen S0; None while a created skill is not drafted yet."""
+    return _only_folder(run.skill(0))
+
+
+def result_skill(run: RunFolder) -> Path | None:
+    """The folder of what the run made: the last accepted skill, else the last candidate; None before there is one."""
+    accepted = [skill for n in range(len(run.rounds()), 0, -1) if (skill := _only_folder(run.skill(n)))]
+    candidates = [skill for seed in reversed(_seeds(run)) if (skill := _only_folder(seed.candidate))]
+    return next(iter([*accepted, *candidates]), None)
+
+
+def _seeds(run: RunFolder) -> list[SeedFolder]:
+    return [seed for each in run.rounds() for seed in each.seeds()]
+
+
+def _lessons(run: RunFolder, view: RunView, rows: list[Entry] | None) -> dict[str, int]:
+    if rows is None:
+        dropped = sum(row.status == "dropped" for row in view.lessons.values())
+        return {"learned": len(view.lessons), **_counted(Counter(dropped=dropped))}
+    learned = sum(len(lesson_ids(seed)) for seed in _seeds(run))
+    return {"learned": learned, **_counted(_fates(rows, "lesson"), learned)}
+
+
+def _edits(run: RunFolder, view: RunView, rows: list[Entry] | None) -> dict[str, int]:
+    if rows is None:
+        return {"proposed": sum(view.patches.values()), **_counted(Counter())}
+    proposed = sum(len(read_toml(p).get("edits", ())) for seed in _seeds(run) for p in seed.patches.glob("*.toml"))
+    return {"proposed": proposed, **_counted(_fates(rows, "edit"), proposed)}
+
+
+def _counted(fates: Counter[str], of: int | None = None) -> dict[str, int]:
+    """The fates, and what is missing from the `of` that there are (nothing while that is not settled)."""
+    return {fate: fates[fate] for fate in FATES} | {"unaccounted": 0 if of is None else of - fates.total()}
+
+
+def _fates(rows: Iterable[Entry], what: str) -> Counter[str]:
+    return Counter(row.state for row in rows if row.what == what)
+
+
+def _units(view: RunView) -> dict[str, int]:
+    rows = view.stages.values()
+    return {
+        "total": sum(row.units for row in rows),
+        "done": sum(row.done for row in rows),
+        "failed": sum(row.failed for row in rows),
+        "reused": sum(row.reused for row in rows),
+    }
+
+
+def _planned_skill(run: RunFolder) -> str:
+    """The skill's name from what lies in the run folder, for a run whose engine has not spoken yet."""
+    frozen = first_skill(run)
+    return frozen.name if frozen else str(read_toml(run.config).get("config", {}).get("skill", {}).get("create", ""))
+
+
+def _result(run: RunFolder) -> str | None:
+    folder = result_skill(run)
+    return str(folder) if folder else None
+
+
+def _only_folder(parent: Path) -> Path | None:
+    return next((folder for folder in sorted(parent.glob("*")) if (folder / "SKILL.md").is_file()), None)
