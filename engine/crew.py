@@ -100,8 +100,8 @@ class Crew:
                 self.failures.pop(name, None)
                 return Made(unit, text, new=True)
             except LessonInvalid as error:
-                self._emit(e.LessonInvalid(lesson=unit, reason=e.label(str(error), 400)))
                 self.pause.pause("lesson", str(error))
+                await self.pause.may_start(stage)
             except Fatal:
                 raise
             except (CallFailed, BadReply) as error:

@@ -255,9 +255,8 @@ class _Book:
 
     def close(self) -> None:
         remove(self._run.reserve)
+        self.keep_view(every=1)
         self._journal.close()
-        if not self.failure:
-            self.keep_view(every=1)
 
     def _failed(self, error: DiskError) -> None:
         self.failure = error

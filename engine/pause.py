@@ -79,9 +79,10 @@ class Pause:
         return self._go.is_set() and not self._held(stage) and not self.stopping
 
     async def may_start(self, stage: Stage) -> None:
-        """Wait until a unit of `stage` may start. Raises `Stopped`."""
+        """Wait until a unit of `stage` may start. Raises `Stopped`, but only once nothing is at work any more: what
+        has started finishes and is kept."""
         while not self.lets(stage):
-            if self.stopping:
+            if self.stopping and not self.working:
                 raise Stopped(self.stopping)
             if self._held(stage):
                 asyncio.get_running_loop().call_later(QUIET, self._reach_hold)
@@ -95,6 +96,8 @@ class Pause:
         """A unit ended; the last one makes `pausing` into `paused`."""
         self.working -= 1
         self._settle()
+        if self.stopping:
+            self._wake()
         if self._hold_after:
             asyncio.get_running_loop().call_later(QUIET, self._reach_hold)
 

@@ -34,6 +34,7 @@ AT_ONCE = 5_000
 LOOK_EVERY = 0.5
 OWN_EVERY = 1.0
 HISTORY = 120
+BRIEF = 24
 _RECENT = 256 * 1024
 _PATIENCE = 5.0
 
@@ -68,8 +69,9 @@ class Tail:
         return self._rows[1]
 
     def last_words(self) -> str:
-        """The last line that says something; it may still grow."""
-        return next((line for line in (self._open, *reversed(self._lines)) if line.strip()), "")
+        """The last line that says something; it may still grow. A mere beginning comes with the line before it."""
+        said = [line for line in islice((self._open, *reversed(self._lines)), 6) if line.strip()][:2]
+        return " ".join(reversed(said)) if said and len(said[0]) < BRIEF else "".join(said[:1])
 
     def _close(self) -> None:
         self._lines.append(self._open)

@@ -110,8 +110,8 @@ class Glyphs(NamedTuple):
     """The few shapes that are not states."""
 
     full: str
+    half: str
     empty: str
-    bar: str
     rule: str
     wall: str
     crumb: str
@@ -125,8 +125,8 @@ class Glyphs(NamedTuple):
     pick: str
 
 
-UNICODE = Glyphs("━", "╌", "▇", "─", "│", "›", "→", "▌", "├─", "╰─", "│ ", "▁▂▃▄▅▆▇█", "·", "▎")
-ASCII = Glyphs("#", "-", "=", "-", "|", ">", "->", "_", "|-", "`-", "| ", "._-=+*#@", ".", ">")
+UNICODE = Glyphs("━", "╸", "╌", "─", "│", "›", "→", "▌", "├─", "╰─", "│ ", "▁▂▃▄▅▆▇█", "·", "▎")
+ASCII = Glyphs("#", "-", ".", "-", "|", ">", "->", "_", "|-", "`-", "| ", "._-=+*#@", ".", ">")
 
 
 class Look:

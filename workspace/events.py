@@ -462,12 +462,11 @@ def load_event(line: str | bytes) -> Event | None:
     except (ValueError, KeyError, TypeError):
         return None
     model = _models().get(str(kind))
-    if model is None:
-        return Unknown.model_validate({**data, "was": str(kind)})
     try:
-        return model.model_validate(data)
+        return model.model_validate(data) if model else Unknown.model_validate({**data, "was": str(kind)})
     except ValidationError:
-        return Unknown.model_validate({"seq": data.get("seq", 0), "was": str(kind)})
+        seq = data.get("seq", 0)
+        return Unknown(seq=seq, was=str(kind)) if isinstance(seq, int) else None
 
 
 @cache

@@ -11,6 +11,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import secrets
 import shutil
 import tempfile
 import tomllib
@@ -80,7 +81,7 @@ def parse_toml(text: str, where: Path | str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        line = getattr(error, "lineno", None) or _line_in_message(str(error))
+        line = getattr(error, "lineno", None) or _line_in_message(str(error)) or text.rstrip("\n").count("\n") + 1
         raise InputError(f"{at(where, line)}: {error}") from error
 
 
@@ -119,16 +120,19 @@ def write_text(path: Path, text: str) -> None:
 
 async def awrite_text(path: Path, text: str) -> None:
     """`write_text` through aiofiles: the loop is free while the disk syncs."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        async with aiofiles.open(temporary, "wb") as file:
-            await file.write(text.encode())
-            await file.flush()
-            await _fsync(file.fileno())
-        temporary.replace(path)
+        try:
+            async with aiofiles.open(temporary, "wb") as file:
+                await file.write(text.encode())
+                await file.flush()
+                await _fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise disk_error(path, error) from error
 
 

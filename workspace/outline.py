@@ -228,7 +228,7 @@ def _definitions(lines: Sequence[str], tokens: Sequence[Token], head: int) -> It
             covered.update(range(*token.map))
     start = None
     for n in range(len(lines) + 1):
-        loose = n < len(lines) and n not in covered and not blank(lines[n])
+        loose = n < len(lines) and n not in covered and not blank(lines[n].removeprefix("\ufeff"))
         if loose and start is None:
             start = n
         elif not loose and start is not None:

@@ -48,6 +48,8 @@ class Put(NamedTuple):
     within  the list that the text becomes items of
     depth   how deep the anchor is nested
     title   of a new section, still to be written as its heading of `level`
+    held    the lines of the block that an insertion is anchored at
+    family  orders new sections: all texts of one title follow its heading
     """
 
     edit: str
@@ -63,6 +65,8 @@ class Put(NamedTuple):
     title: str = ""
     level: int = 0
     inside: bool = False
+    held: tuple[int, int] | None = None
+    family: tuple[int, str] = (0, "")
 
     @property
     def is_range(self) -> bool:
@@ -70,10 +74,10 @@ class Put(NamedTuple):
         return self.end > self.start
 
     @property
-    def order(self) -> tuple[int, int, int, str]:
+    def order(self) -> tuple[int, int, tuple[int, str], int, str]:
         """Among insertions at one place: by operation, nesting, support, id."""
         nesting = {"insert_after": -self.depth, "insert_before": self.depth}.get(self.how, 0)
-        return (INSERTS.index(self.how), nesting, -self.support, self.edit)
+        return (INSERTS.index(self.how), nesting, self.family, -self.support, self.edit)
 
 
 class Plan(NamedTuple):
@@ -194,7 +198,7 @@ def _insert(plan: Outline, edit: Edit, how: How, name: str, text: str) -> Put:
         raise No(f"{name} of {edit.file} stands in a list, where a heading cannot go")
     return Put(
         edit.id, len(edit.support), how, edit.file, _free(plan, edit.file, line), line,
-        words, (name,), within, block.level if within else 0,
+        words, (name,), within, block.level if within else 0, held=(block.start, block.end),
     )  # fmt: skip
 
 
@@ -208,7 +212,17 @@ def _list_of(plan: Outline, block: Block) -> str | None:
 def _append(plan: Outline, edit: Edit, name: str, text: str) -> Put:
     section = _section(plan, edit.file, name)
     line = _free(plan, edit.file, plan.own_end(section))
-    return Put(edit.id, len(edit.support), "append", edit.file, line, line, _words(text), (name,))
+    return Put(
+        edit.id,
+        len(edit.support),
+        "append",
+        edit.file,
+        line,
+        line,
+        _words(text),
+        (name,),
+        held=(section.start, section.end),
+    )
 
 
 def _add_section(plan: Outline, edit: AddSection) -> Put:

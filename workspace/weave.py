@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 from workspace.listing import Style, as_items, style_of, whole_list
 from workspace.outline import Block, Outline, blank, outline
@@ -27,47 +27,70 @@ class Written(NamedTuple):
 
 
 class Woven(NamedTuple):
-    """The new text, who wrote each line (None: S0), and where each edit's own lines are."""
+    """The new text, who wrote each line (None: S0), which line of S0 it is (from 0; None for an edit's and for blank
+    lines that moved), and where each edit's own lines are."""
 
     text: str
     origins: tuple[str | None, ...]
+    sources: tuple[int | None, ...]
     written: tuple[Written, ...]
 
 
 @dataclass
 class Solid:
-    """A stretch of lines that stay together. `lists` are those that its first and its last line belong to."""
+    """Lines that stay together: a stretch of S0 or the text of a put.
+
+    head, tail  the lists that its first and its last line belong to
+    ends_in     how its last list would go on, and `open_list` the name of that list
+    """
 
     lines: list[str]
     put: Put | None = None
     head: frozenset[str] = frozenset()
     tail: frozenset[str] = frozenset()
     ends_in: Style | None = None
+    open_list: frozenset[str] = frozenset()
     at: int = 0
     in_place: bool = False
 
 
-@dataclass
 class Seam:
-    """What S0 has between two solids: runs of blank lines, and removed ranges (`gone`), in order."""
+    """What S0 has between two solids, in order: runs of blank lines and ranges that are removed."""
 
-    runs: list[list[str]] = field(default_factory=lambda: [])
-    gone: list[Put] = field(default_factory=lambda: [])
-    fresh_runs: int = 0
-    """How many of the runs stand behind the last removed range."""
+    def __init__(self) -> None:
+        self.parts: list[list[str] | Put] = []
+
+    @property
+    def gone(self) -> list[Put]:
+        """The removed ranges."""
+        return [part for part in self.parts if isinstance(part, Put)]
+
+    @property
+    def runs(self) -> list[list[str]]:
+        """The runs of blank lines."""
+        return [part for part in self.parts if not isinstance(part, Put)]
+
+    def run_at(self, end: Literal[0, -1]) -> list[str]:
+        """The run of blank lines that is the first (0) or the last (-1) part; empty if there is none."""
+        part = self.parts[end] if self.parts else []
+        return [] if isinstance(part, Put) else part
 
 
 def weave(plan: Outline, puts: Sequence[Put], markdown: bool = True) -> Woven:
     """`plan.lines` with all of `puts`, which must not conflict. Any order of `puts` gives the same result."""
     bom = bool(plan.lines) and plan.lines[0].startswith(BOM)
     lines = [plan.lines[0].removeprefix(BOM), *plan.lines[1:]] if plan.lines else []
-    row = _Row(plan, lines, sorted(puts, key=lambda p: p.order if not p.is_range else (0, 0, 0, p.edit)))
+    row = _Row(plan, lines, sorted(puts, key=_order))
     row.build()
     if markdown:
         _join_lists(plan, row.solids)
     needs = [_need(plan, row, n) if markdown else 0 for n in range(len(row.seams))]
     _move_blanks(row, needs)
     return _emit(row, needs, _line_end(plan.lines), BOM if bom else "")
+
+
+def _order(put: Put) -> tuple[object, ...]:
+    return (put.start, put.is_range, put.edit) if put.is_range else (put.start, put.is_range, *put.order)
 
 
 class _Row:
@@ -105,8 +128,7 @@ class _Row:
             self._take(put)
             return put.end
         if end := self._runs.get(line):
-            self.seams[-1].runs.append(self.lines[line:end])
-            self.seams[-1].fresh_runs += 1
+            self.seams[-1].parts.append(self.lines[line:end])
             return end
         end = min(stop for stop in self._stops if stop > line)
         lists = self.plan.lists_at
@@ -121,8 +143,7 @@ class _Row:
                 lists = self.plan.lists_at(put.start)
                 self._add(Solid([put.text], put, head=lists, tail=lists, at=put.start, in_place=True))
             case _:
-                self.seams[-1].gone.append(put)
-                self.seams[-1].fresh_runs = 0
+                self.seams[-1].parts.append(put)
 
     def _add(self, solid: Solid) -> None:
         self.solids.append(solid)
@@ -130,7 +151,7 @@ class _Row:
 
     def _open_runs(self) -> Iterator[tuple[int, int]]:
         """Runs of blank lines next to a change: from their first line to behind their last."""
-        starts = {p for p in self._inserts} | {put.end for put in self._ranges.values()}
+        starts = set(self._inserts) | {put.end for put in self._ranges.values()}
         for start in starts:
             end = start
             while end < len(self.lines) and blank(self.lines[end]):
@@ -147,9 +168,10 @@ def _join_lists(plan: Outline, solids: Sequence[Solid]) -> None:
     """Pieces that are list items take the style of the list beside them and become part of it."""
     for n, solid in enumerate(solids):
         left = solids[n - 1] if n else None
-        if not solid.put or solid.in_place:
-            if not solid.put:
-                solid.ends_in = _tail_style(plan, solid)
+        if not solid.put:
+            _end_in_list(plan, solid)
+        elif solid.in_place:
+            continue
         elif solid.put.within:
             _become_items(plan, solid, solid.put, left)
         else:
@@ -168,6 +190,7 @@ def _become_items(plan: Outline, solid: Solid, put: Put, left: Solid | None) -> 
         style = style._replace(number=left.ends_in.number)
     solid.lines, count = as_items(put.text, style)
     solid.ends_in = style.after(count)
+    solid.open_list = frozenset({name})
     start = next((b.start for b in plan.blocks if b.id == name), 0)
     solid.head = solid.tail = plan.lists_at(start)
 
@@ -179,7 +202,8 @@ def _maybe_join(plan: Outline, solids: Sequence[Solid], n: int) -> None:
     last = [b for b in own.blocks if b.parent is None and b.kind != "top"][-1:]
     name = f"piece {n}"
     if last and last[0].kind == "list":
-        solid.ends_in, solid.tail = style_of(own, last[0].id), frozenset({name})
+        solid.ends_in = style_of(own, last[0].id)
+        solid.tail = solid.open_list = frozenset({name})
     whole = whole_list(text)
     style = style_of(own, whole) if whole else None
     if not style or (solid.put and solid.put.how == "replace"):
@@ -187,7 +211,7 @@ def _maybe_join(plan: Outline, solids: Sequence[Solid], n: int) -> None:
     solid.head = frozenset({name})
     left = solids[n - 1] if n else None
     if left and left.ends_in and left.ends_in.ordered == style.ordered:
-        _join(solid, left.ends_in, left.tail)
+        _join(solid, left.ends_in, left.open_list)
     elif right := _list_on_the_right(plan, solids[n + 1 :]):
         beside = style_of(plan, right.id, before=True)
         if beside and beside.ordered == style.ordered:
@@ -196,12 +220,15 @@ def _maybe_join(plan: Outline, solids: Sequence[Solid], n: int) -> None:
 
 def _join(solid: Solid, style: Style, lists: frozenset[str]) -> None:
     lines, count = as_items("\n".join(solid.lines), style)
-    solid.lines, solid.ends_in, solid.head, solid.tail = lines, style.after(count), lists, lists
+    solid.lines, solid.ends_in = lines, style.after(count)
+    solid.head = solid.tail = solid.open_list = lists
 
 
-def _tail_style(plan: Outline, solid: Solid) -> Style | None:
-    outer = next((b for b in plan.blocks if b.kind == "list" and b.level == 1 and b.start <= solid.at < b.end), None)
-    return style_of(plan, outer.id) if outer and solid.at == outer.end - 1 else None
+def _end_in_list(plan: Outline, solid: Solid) -> None:
+    """A stretch that ends in a list leaves it open for the piece behind it."""
+    outer = next((b for b in plan.blocks if b.id in solid.tail and b.level == 1), None)
+    if outer:
+        solid.ends_in, solid.open_list = style_of(plan, outer.id), frozenset({outer.id})
 
 
 def _list_on_the_right(plan: Outline, solids: Sequence[Solid]) -> Block | None:
@@ -241,7 +268,8 @@ def _fits(plan: Outline, left: Solid, right: Solid) -> bool:
             old = plan.block(solid.put.anchor[edge])
             new = [b for b in outline("\n".join(solid.lines)).blocks if b.parent is None and b.kind != "top"]
             underlined = new[edge].kind == "heading" and new[edge].end - new[edge].start > 1 if new else True
-            return bool(old and new and old.kind == new[edge].kind and not underlined)
+            kind = "list" if old and old.kind == "item" else old.kind if old else ""
+            return bool(new) and kind == new[edge].kind and not underlined
     return False
 
 
@@ -249,25 +277,25 @@ def _move_blanks(row: _Row, needs: Sequence[int]) -> None:
     """The blank lines behind an insertion serve the first seam of its group that needs one."""
     for first, end in row.groups:
         behind = row.seams[end]
-        if not behind.runs or behind.gone and behind.fresh_runs == len(behind.runs):
-            continue
-        for n in range(first, end):
-            if needs[n] and not row.seams[n].runs:
-                row.seams[n].runs.append(behind.runs.pop(0))
-                behind.fresh_runs = min(behind.fresh_runs, len(behind.runs))
-                break
+        takers = [row.seams[n] for n in range(first, end) if needs[n] and not row.seams[n].runs]
+        if behind.run_at(0) and takers:
+            takers[0].parts.append(behind.parts.pop(0))
 
 
 def _emit(row: _Row, needs: Sequence[int], line_end: str, bom: str) -> Woven:
     lines: list[str] = []
     origins: list[str | None] = []
+    sources: list[int | None] = []
     written: list[Written] = []
 
-    def add(line: str, origin: str | None) -> None:
+    def add(line: str, origin: str | None, source: int | None = None) -> None:
         if lines and not lines[-1].endswith(("\n", "\r")):
             lines[-1] += line_end
+        if lines and lines[-1].endswith("\r") and line == "\n":
+            line = "\r"
         lines.append(line)
         origins.append(origin)
+        sources.append(source)
 
     for n, seam in enumerate(row.seams):
         for put in seam.gone:
@@ -279,24 +307,26 @@ def _emit(row: _Row, needs: Sequence[int], line_end: str, bom: str) -> Woven:
             add(line_end, _author(row, n))
         if n < len(row.solids):
             solid = row.solids[n]
-            for line in solid.lines:
-                add(line.rstrip("\r\n") + line_end if solid.put else line, solid.put.edit if solid.put else None)
-            if solid.put:
+            if not solid.put:
+                for source, line in enumerate(solid.lines, solid.at + 1 - len(solid.lines)):
+                    add(line, None, source)
+            else:
+                for line in solid.lines:
+                    add(line.rstrip("\r\n") + line_end, solid.put.edit)
                 written.append(Written(solid.put.edit, len(lines) - len(solid.lines) + 1, len(lines)))
-    return Woven(bom + "".join(lines), tuple(origins), tuple(written))
+    return Woven(bom + "".join(lines), tuple(origins), tuple(sources), tuple(written))
 
 
 def _kept(row: _Row, n: int) -> list[str]:
     """The blank lines of S0 that stay in a seam: one run of them, none that a removed first or last block leaves."""
     seam = row.seams[n]
-    runs = seam.runs
-    if seam.gone and n == len(row.solids):
-        runs = runs[len(runs) - seam.fresh_runs :]
-    elif seam.gone and n == 0:
-        runs = runs[: max(0, len(runs) - len(seam.gone))]
-    elif seam.gone:
-        runs = runs[:1]
-    return [line for run in runs for line in run]
+    if not seam.gone:
+        return [line for run in seam.runs for line in run]
+    if n == len(row.solids):
+        return seam.run_at(-1)
+    if n == 0:
+        return seam.run_at(0)
+    return seam.runs[0] if seam.runs else []
 
 
 def _author(row: _Row, n: int) -> str | None:

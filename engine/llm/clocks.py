@@ -50,7 +50,7 @@ class Clocks:
             self._silence_left -= time.monotonic() - begun
 
     def _ran_out(self, in_all: bool) -> Transient:
-        where = f"{self._target.name} (model {self._target.model})"
+        where = self._target.whole
         if in_all:
             return Transient(f"{where} was not done within {self._timeouts.total:g} s (endpoint.timeouts.total)")
         if self.first_token is None:

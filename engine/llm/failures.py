@@ -22,6 +22,7 @@ from typing import Any, NamedTuple, cast
 
 from workspace.errors import EndpointError, T2SError
 
+_WRAPPERS = ("APIConnectionError", "APITimeoutError")  # of the client library; the reason is their cause
 SHOWN = 300  # characters of a server's own words in a sentence
 
 
@@ -34,6 +35,18 @@ class Target(NamedTuple):
     key_env: str = "OPENAI_API_KEY"
     has_key: bool = True
     offered: tuple[str, ...] | None = None
+
+    @property
+    def place(self) -> str:
+        """Name and address, each said once."""
+        if not self.base_url or self.name in self.base_url:
+            return self.base_url or self.name
+        return f"{self.name} at {self.base_url}"
+
+    @property
+    def whole(self) -> str:
+        """Name, address and model."""
+        return f"{self.place} (model {self.model})" if self.model else self.place
 
 
 class Sizes(NamedTuple):
@@ -111,13 +124,20 @@ def classify(error: BaseException, target: Target = Target()) -> CallFailed:  # 
         return error
     if isinstance(getattr(error, "status_code", None), int):
         return refusal(_answer(error), target)
-    names = {kind.__name__ for kind in type(error).__mro__}
-    where = _where(target)
-    if names & {"ConnectError", "ConnectTimeout"} or isinstance(error, ConnectionRefusedError):
+    if type(error).__name__ in _WRAPPERS and error.__cause__ is not None:
+        return classify(error.__cause__, target)
+    return _broken(error, {kind.__name__ for kind in type(error).__mro__}, target)
+
+
+def _broken(error: BaseException, kinds: set[str], target: Target) -> CallFailed:
+    where = target.whole
+    if "ConnectTimeout" in kinds:
+        return Unreachable(f"cannot reach {where}: no connection came about in time; is the address right?")
+    if "ConnectError" in kinds or isinstance(error, ConnectionRefusedError):
         return Unreachable(f"cannot reach {where}: {_words(error)}; is the server running, and is the address right?")
-    if "UnsupportedProtocol" in names or "InvalidURL" in names:
+    if kinds & {"UnsupportedProtocol", "InvalidURL"}:
         return Fatal(f"{target.base_url!r} is no address of a server; write it like http://127.0.0.1:8000/v1")
-    if names & {"JSONDecodeError", "UnicodeDecodeError"}:
+    if kinds & {"JSONDecodeError", "UnicodeDecodeError"}:
         return Transient(f"{where} sent something that is not JSON ({_words(error)})")
     return Transient(f"the call to {where} broke off: {_words(error)}")
 
@@ -125,7 +145,7 @@ def classify(error: BaseException, target: Target = Target()) -> CallFailed:  # 
 def refusal(answer: Answer, target: Target) -> CallFailed:
     """The failure behind an HTTP status of 400 or more, or behind an error inside a stream."""
     status, said = answer.status, _quote(answer)
-    where = _where(target)
+    where = target.whole
     if status in (400, 413, 422):
         return _bad_request(answer, target)
     if status in (401, 403):
@@ -193,7 +213,7 @@ _NO_MODEL = re.compile(
 
 def _bad_request(answer: Answer, target: Target) -> CallFailed:
     text = f"{answer.message} {answer.code} {answer.body.get('type', '')}"
-    where, said = _where(target), _quote(answer)
+    where, said = target.whole, _quote(answer)
     if answer.status == 413 or _TOO_LONG.search(text):
         sizes = _sizes(answer)
         return Overflow(f"the prompt is too long for {where}{_room(sizes)}; use a model with a larger context", sizes)
@@ -235,12 +255,10 @@ def _room(sizes: Sizes) -> str:
 
 def _key_sentence(answer: Answer, target: Target) -> str:
     if not target.has_key:
-        return (
-            f"{_where(target)} wants a key ({answer.status}) and ${target.key_env} is not set: set it and start again"
-        )
+        return f"{target.whole} wants a key ({answer.status}) and ${target.key_env} is not set: set it and start again"
     if answer.status == 403:
-        return f"{_where(target)}: the key in ${target.key_env} may not use this model (403){_quote(answer)}"
-    return f"{_where(target)} refused the key in ${target.key_env} (401): put a valid key there and start again"
+        return f"{target.whole}: the key in ${target.key_env} may not use this model (403){_quote(answer)}"
+    return f"{target.whole} refused the key in ${target.key_env} (401): put a valid key there and start again"
 
 
 def _not_found(answer: Answer, target: Target) -> Fatal:
@@ -250,17 +268,11 @@ def _not_found(answer: Answer, target: Target) -> Fatal:
 
 
 def _unknown_model(target: Target) -> str:
-    known = f"{target.name} at {target.base_url} has no model {target.model!r}"
+    known = f"{target.place} has no model {target.model!r}"
     if not target.offered:
         return f"{known}; check endpoint.model"
     shown, more = target.offered[:12], len(target.offered) - 12
     return f"{known}; it offers: {', '.join(shown)}" + (f" and {more} more" if more > 0 else "")
-
-
-def _where(target: Target) -> str:
-    address = f" at {target.base_url}" if target.base_url else ""
-    model = f" (model {target.model})" if target.model else ""
-    return f"{target.name}{address}{model}"
 
 
 def _quote(answer: Answer) -> str:

@@ -86,7 +86,7 @@ class OpenAIChat:
         except Exception as error:
             failure = self._hidden(classify(error, self._target))
             if isinstance(failure, Fatal) and getattr(error, "status_code", 0) in (404, 405):
-                raise Capability(f"{self.name} at {self.base_url} has no list of models", "models") from None
+                raise Capability(f"{self._target.place} has no list of models", "models") from None
             raise failure from None
         rows: list[Any] = page.data or []
         return [str(row.id) for row in rows]

@@ -33,7 +33,7 @@ class Reading:
     def close(self) -> list[Delta]:
         """The stream has ended; what is left of it. Raises `Transient` when it ended too early."""
         left = [] if self.done else self._take(self._parser.finish())
-        where = f"{self._target.name} at {self._target.base_url} (model {self._target.model})"
+        where = self._target.whole
         if not self._events:
             raise Transient(f"{where} sent no reply but something else; is the address right?")
         if not (self.done or self._finish):

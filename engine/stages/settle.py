@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from workspace.guard import Settled, settle
 
@@ -21,7 +21,7 @@ from workspace.examples import examples_edit
 from workspace.files import digest, dump_toml, read_text, write_text
 from workspace.ledger import Ending, Entry, Loss, dump_ledger, edit_rows, lesson_rows, load_ledger, unaccounted
 from workspace.lesson import Lesson
-from workspace.patch import AddSection, Dropped, Edit, Patch, dumps_patch
+from workspace.patch import Dropped, Edit, Patch, dumps_patch
 from workspace.pool import load
 from workspace.provenance import dump_provenance, provenance
 from workspace.skill import Skill, load_skill, save_skill
@@ -66,8 +66,7 @@ def _key(seed: Seed, gathered: Harvest, merged: Outcome, pool: Sequence[Lesson])
 
 
 def _settle(seed: Seed, gathered: Harvest, merged: Outcome, pool: Sequence[Lesson], key: str) -> str:
-    kept, quarantined = route(merged.edits, gathered.trajectories)
-    edits = join_sections(kept)
+    edits, quarantined = route(merged.edits, gathered.trajectories)
     learnt = _carried(edits, pool)
     examples = examples_edit(seed.s0, learnt, seed.ctx.config.budgets.examples, program_edit(1))
     settled = settle(seed.s0, [*edits, *([examples] if examples else [])])
@@ -88,37 +87,6 @@ def route(edits: Sequence[Edit], trajectories: int) -> tuple[list[Edit], list[Ed
     least = least_support(trajectories)
     kept = [x for x in edits if x.pinned or x.verified or len(x.support) >= least or len(x.support) > 1]
     return kept, [x for x in edits if x not in kept]
-
-
-def join_sections(edits: Sequence[Edit]) -> list[Edit]:
-    """Several new sections of one title become one, best supported text first, so that no heading comes twice."""
-    joined: list[Edit] = []
-    for edit in sorted(edits, key=lambda x: (-len(x.support), x.id)):
-        twin = next((n for n, other in enumerate(joined) if _same_section(other, edit)), None)
-        if twin is None:
-            joined.append(edit)
-        else:
-            joined[twin] = _joined(joined[twin], edit)
-    return joined
-
-
-def _same_section(a: Edit, b: Edit) -> bool:
-    if not (isinstance(a, AddSection) and isinstance(b, AddSection)):
-        return False
-    return (a.file, a.title.strip().lower()) == (b.file, b.title.strip().lower())
-
-
-def _joined(a: Edit, b: Edit) -> Edit:
-    assert isinstance(a, AddSection) and isinstance(b, AddSection)
-    update: dict[str, Any] = {
-        "text": f"{a.text.rstrip()}\n{b.text.strip()}",
-        "lessons": tuple(dict.fromkeys((*a.lessons, *b.lessons))),
-        "support": tuple(sorted({*a.support, *b.support})),
-        "sources": tuple(dict.fromkeys((*(a.sources or (a.id,)), *(b.sources or (b.id,))))),
-        "pinned": a.pinned or b.pinned,
-        "verified": a.verified or b.verified,
-    }
-    return a.model_copy(update=update)
 
 
 def _carried(edits: Sequence[Edit], pool: Sequence[Lesson]) -> list[Lesson]:
@@ -183,6 +151,6 @@ def _tell(seed: Seed, settled: Settled, quarantined: Sequence[Edit]) -> None:
                 edit=v.edit or "", inherited=v.inherited,
             )
         )  # fmt: skip
-    files = {placed.file for placed in settled.placed}
-    lines = sum(placed.end - placed.start for placed in settled.placed)
+    files = {placed.file for placed in settled.applied.placed}
+    lines = sum(placed.end - placed.start + 1 for placed in settled.applied.placed)
     emit(e.PatchApplied(edits=len(settled.kept), files=len(files), lines=lines))

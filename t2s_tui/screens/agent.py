@@ -89,7 +89,7 @@ class AgentScreen(RunActions):
     def __init__(self, feed: Feed, agent: str) -> None:
         super().__init__()
         self.feed, self.agent, self.crumb = feed, agent, agent
-        self._size = -1
+        self._read_size = -1
         self._version = -1
 
     def compose(self) -> ComposeResult:
@@ -130,11 +130,11 @@ class AgentScreen(RunActions):
         path = self.feed.run.agent(self.agent)
         size = path.stat().st_size if path.is_file() else 0
         tail = self.feed.tail(self.agent)
-        if (size, tail.version) == (self._size, self._version):
+        if (size, tail.version) == (self._read_size, self._version):
             return
-        if size != self._size:
+        if size != self._read_size:
             talk.messages = conversation(path, size)
-        self._size, self._version = size, tail.version
+        self._read_size, self._version = size, tail.version
         row = self.feed.view.agents.get(self.agent)
         speaking = row is not None and row.state == "running" and (not talk.messages or talk.messages[-1].role != "assistant")
         talk.live = tail.rows(max(20, talk.size.width - 5), 400) if speaking else []

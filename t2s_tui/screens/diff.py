@@ -239,24 +239,23 @@ def _words(pair: Pair) -> tuple[list[Span], list[Span]]:
 
 
 def _wrapped(spans: list[Span], cells: int) -> list[list[Span]]:
-    """Spans in rows of at most `cells` cells, broken where `wrap` breaks their text."""
-    whole = "".join(s.text for s in spans)
-    if width(whole) <= cells:
-        return [spans]
-    rows: list[list[Span]] = []
-    queue = list(spans)
-    for part in wrap(whole, cells):
-        wanted, kept = len(part.lstrip(" ")), []
-        while queue and not rows == [] and queue[0].text.isspace() and not kept:
-            queue.pop(0)
-        while wanted > 0 and queue:
-            head = queue.pop(0)
-            text = head.text if kept or not rows else head.text.lstrip(" ")
-            kept.append(Span(text[: wanted + (len(part) - len(part.lstrip(" ")) if not rows else 0)], head.ink))
-            if len(text) > len(kept[-1].text):
-                queue.insert(0, Span(text[len(kept[-1].text) :], head.ink))
-            wanted -= len(kept[-1].text)
-        rows.append(kept)
+    """Spans in rows of at most `cells` cells, broken between words where that is possible."""
+    rows: list[list[Span]] = [[]]
+    room = cells
+    for span in spans:
+        for word in re.findall(r"\s+|\S+", safe(span.text)):
+            if width(word) > room and room < cells:
+                rows.append([])
+                room = cells
+                word = word.lstrip()
+            while width(word) > cells:
+                head = wrap(word, cells)[0]
+                rows[-1].append(Span(head, span.ink))
+                rows.append([])
+                word = word[len(head) :]
+            if word:
+                rows[-1].append(Span(word, span.ink))
+                room -= width(word)
     return rows
 
 

@@ -60,7 +60,7 @@ class LessonText(Reader):
         lines += self._part("What to do", lesson.claim, cells)
         lines += self._part("Why", lesson.why, cells)
         for n, example in enumerate(lesson.examples, 1):
-            lines += [self._name(f"Example {n}")]
+            lines += [self._heading(f"Example {n}")]
             for name, text, ink in (("asked", example.input, "text"), ("wrong", example.wrong, "bad"), ("right", example.right, "ok")):
                 lines += self._named(name, text, ink, cells) if text else []
             lines.append(BLANK)
@@ -93,7 +93,7 @@ class LessonText(Reader):
 
     def _led_to(self, lesson: Lesson, cells: int) -> list[Line]:
         edits = [edit for edit in patch_edits(self.feed.run, self.lesson.rpartition("-L")[0] or self.lesson) if lesson.id in edit.lessons]
-        lines = [self._name(f"Led to {plural(len(edits), 'edit')}")] if edits else []
+        lines = [self._heading(f"Led to {plural(len(edits), 'edit')}")] if edits else []
         for edit in edits:
             lines += self._named(edit.id, f"{edit.op} {anchor(edit)}: {edit_text(edit)}", "text", cells)
         return [*lines, BLANK] if lines else []
@@ -101,12 +101,12 @@ class LessonText(Reader):
     def _was(self, before: Lesson | None, now: Lesson, cells: int) -> list[Line]:
         if before is None or before.claim == now.claim:
             return []
-        return [self._name("The engine's own words (u restores them)"), *self._text(before.claim, cells, "dim"), BLANK]
+        return [self._heading("The engine's own words (u restores them)"), *self._text(before.claim, cells, "dim"), BLANK]
 
     def _part(self, name: str, text: str, cells: int) -> list[Line]:
-        return [self._name(name), *self._text(text, cells, "text"), BLANK] if text.strip() else []
+        return [self._heading(name), *self._text(text, cells, "text"), BLANK] if text.strip() else []
 
-    def _name(self, name: str) -> Line:
+    def _heading(self, name: str) -> Line:
         return row(Span(f"  {name}", "dim+bold"))
 
     def _named(self, name: str, text: str, ink: str, cells: int) -> list[Line]:

@@ -45,8 +45,8 @@ class LiveScreen(RunActions, LessonActions):
     LiveScreen.-wide #tabs { display: none; }
     LiveScreen.-one #left, LiveScreen.-one #right { width: 1fr; border: none; }
     LiveScreen.-one #left > *, LiveScreen.-one #right > * { display: none; height: 1fr; }
-    LiveScreen.-one .-here { display: block; }
-    LiveScreen.-one .-aside { display: none; }
+    LiveScreen.-one #main .-here { display: block; }
+    LiveScreen.-one #main .-aside { display: none; }
     LiveScreen.-huge #left { width: 54%; }
     LiveScreen.-huge #right { layout: grid; grid-size: 2 2; grid-columns: 1fr 1fr; grid-rows: 3fr 2fr; grid-gutter: 0 1; }
     LiveScreen.-huge #pool { row-span: 2; height: 100%; }

@@ -11,6 +11,7 @@ from os.path import commonprefix
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from rich.segment import Segment
+from rich.style import Style
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Span(NamedTuple):
-    """A piece of text in one ink (theme.py)."""
+    """A piece of text in one ink (theme.py); `ink@back` gives it a background of its own."""
 
     text: str
     ink: str = "text"
@@ -128,9 +129,12 @@ class Canvas(Widget):
         return lines + [BLANK] * (self.size.height - len(lines))
 
     def _strip(self, line: Line, cells: int) -> Strip:
-        style = self.look.style
-        segments = [Segment(safe(s.text), style(s.ink, line.back)) for s in line.spans if s.text]
-        return Strip(segments).adjust_cell_length(cells, style("text", line.back))
+        segments = [Segment(safe(s.text), self._style(s.ink, line.back)) for s in line.spans if s.text]
+        return Strip(segments).adjust_cell_length(cells, self.look.style("text", line.back))
+
+    def _style(self, ink: str, back: str) -> Style:
+        name, _, own_back = ink.partition("@")
+        return self.look.style(name, own_back or back)
 
 
 def _dirty(y: int, old: Line, new: Line, cells: int) -> Region | None:

@@ -8,10 +8,10 @@ from workspace.view import EditRow, LessonRow, RunView
 
 from t2s_tui.feed import Feed
 from t2s_tui.text import fit, plural, right, width
+from t2s_tui.theme import Look
 from t2s_tui.widgets.canvas import Line, Span
 from t2s_tui.widgets.panel import ListPanel
 
-EIGHTHS = " ▏▎▍▌▋▊▉█"
 SORTS = ("newest", "support", "name")
 
 
@@ -40,22 +40,26 @@ class Pool(ListPanel):
         arrow = f" {self.look.glyphs.arrow} "
         if self.ideas:
             return [Span(f"{ideas} from {plural(len(view.lessons), 'lesson')}", "dim")]
+        brief = self.size.width < 60
         spans = [Span(str(len(self._all())), "text")]
-        if verified := sum(lesson.verified for lesson in view.lessons.values()):
-            spans.append(Span(f"  {verified} verified", "ok"))
-        if yours := len(self.feed.own):
-            spans.append(Span(f"  {yours} yours", "you"))
-        if bad := sum(self.shown(key).status == "invalid" for key in self._all()):
-            spans.append(Span(f"  {bad} broken", "bad"))
-        return [*spans, Span(f"{arrow}{plural(ideas, 'idea')}", "dim")] if ideas else spans
+        counts = (
+            ("verified", "verified", sum(lesson.verified for lesson in view.lessons.values())),
+            ("edited", "yours", len(self.feed.own)),
+            ("invalid", "broken", sum(self.shown(key).status == "invalid" for key in self._all())),
+        )
+        for state, word, number in counts:
+            said = f"{self.look.glyph(state)}{number}" if brief else f"{number} {word}"
+            spans += [Span(f"  {said}", self.look.mark(state).ink)] if number else []
+        return [*spans, Span(f" {arrow}{plural(ideas, 'idea')}", "dim")] if ideas else spans
 
     def aside(self) -> list[Span]:
-        return [Span("by support  " if self.ideas else f"{self.sort}  ", "faint"), *super().aside()]
+        order = "support" if self.ideas else self.sort
+        return [*([Span(f"by {order}  ", "faint")] if order != "newest" else []), *super().aside()]
 
     def keys(self) -> list[str]:
         if self.ideas:
             return [edit.id for edit in frontier(self.feed.view)]
-        return sorted(self._all(), key=self._place)
+        return sorted(self._all(), key=self._rank)
 
     def line(self, key: str, cells: int) -> list[Span]:
         return self._idea(self.feed.view.edits[key], cells) if self.ideas else self._lesson(key, cells)
@@ -94,7 +98,7 @@ class Pool(ListPanel):
     def _all(self) -> list[str]:
         return list(dict.fromkeys([*self.feed.view.lessons, *self.feed.own]))
 
-    def _place(self, key: str) -> tuple[float | str, ...]:
+    def _rank(self, key: str) -> tuple[float | str, ...]:
         row = self.feed.view.lessons.get(key)
         match self.sort:
             case "support":
@@ -113,7 +117,7 @@ class Pool(ListPanel):
         most = max((lesson.support for lesson in self.feed.view.lessons.values()), default=1)
         spans = [Span(fit(self.look.glyph(state), 2), mark.ink)]
         if most > 1:
-            spans += self._bar(row.support if row else 0, most, 6)
+            spans += self._bar(row.support if row else 0, most, 6 if cells >= 50 else 5)
         if cells >= 50:
             spans.append(Span(fit(key, 9), "dim"))
         note = self._note(key, shown)
@@ -146,17 +150,15 @@ class Pool(ListPanel):
         return [*spans, Span(fit(edit.text or edit.id, max(0, room)), "text"), node]
 
     def _bar(self, support: int, most: int, cells: int) -> list[Span]:
-        return [Span(bar(support / max(1, most), cells, self.look.ascii_only), "run"), Span(right(str(support), 4) + "  ", "dim")]
+        return [Span(bar(support / max(1, most), cells, self.look), "run"), Span(right(str(support), 4) + "  ", "dim")]
 
 
-def bar(part: float, cells: int, ascii_only: bool = False) -> str:
-    """A bar of `cells` cells in eighths; anything above nothing is seen."""
-    part = min(1.0, max(0.0, part))
-    if ascii_only:
-        return ("=" * max(1 if part else 0, round(part * cells))).ljust(cells)
-    eighths = max(1 if part else 0, round(part * cells * 8))
-    full, rest = divmod(eighths, 8)
-    return (EIGHTHS[8] * full + (EIGHTHS[rest] if rest else "")).ljust(cells)
+def bar(part: float, cells: int, look: Look) -> str:
+    """A thin bar of at most `cells` cells in half steps; anything above nothing is seen."""
+    halves = round(min(1.0, max(0.0, part)) * cells * 2)
+    if part > 0:
+        halves = max(1, halves)
+    return (look.glyphs.full * (halves // 2) + (look.glyphs.half if halves % 2 else "")).ljust(cells)
 
 
 def frontier(view: RunView) -> list[EditRow]:

@@ -45,7 +45,7 @@ class Roster(ListPanel):
         asked = (view.seq, self.sort)
         old, rows = self._sorted
         if asked != old and (len(rows) < MANY or time.monotonic() - self._sorted_at > 1):
-            rows = [a.id for a in sorted(view.agents.values(), key=self._place)]
+            rows = [a.id for a in sorted(view.agents.values(), key=self._rank)]
             self._sorted, self._sorted_at = (asked, rows), time.monotonic()
         return [key for key in rows if key in view.agents]
 
@@ -87,7 +87,7 @@ class Roster(ListPanel):
             return self.feed.now - agent.started
         return agent.since - agent.started if agent.started else 0.0
 
-    def _place(self, agent: AgentRow) -> tuple[float | str, ...]:
+    def _rank(self, agent: AgentRow) -> tuple[float | str, ...]:
         match self.sort:
             case "time":
                 return (ORDER[agent.state], -self._seconds(agent), agent.id)

@@ -162,7 +162,7 @@ class EndpointLine(Canvas):
         ]  # fmt: skip
         faults = [Span(f"rejects {use.rejects}  ", "bad")] if use.rejects else []
         faults += [Span(f"retries {use.retries}  ", "dim")] if use.retries and cells >= 100 else []
-        return [apart(left, [*faults, *self._totals(cells), Span(" ")], cells)]
+        return [apart(left, [*faults, *self._totals(cells), Span(" ")], cells, back="bar")]
 
     def _totals(self, cells: int) -> list[Span]:
         use = self.feed.view.usage
@@ -199,7 +199,7 @@ class TabLine(Canvas):
             here = tab.panel == self._current()
             edge = Span(self.look.glyphs.pick if here else " ", "run")
             spans += [edge, Span(f"{number} ", "run" if here else "faint"), Span(f"{tab.name}  ", "bright+bold" if here else "dim")]
-        return [row(*spans, back="bar")]
+        return [row(*spans)]
 
     def on_click(self, event: events.Click) -> None:
         x = 0
@@ -235,7 +235,7 @@ class Footer(Canvas):
             if spans_width(left) + spans_width(spans) > room:
                 break
             left += spans
-        return [apart(left, end, cells, back="bar")]
+        return [apart(left, end, cells)]
 
 
 def _hint(hint: Hint) -> list[Span]:

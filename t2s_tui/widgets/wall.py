@@ -13,7 +13,7 @@ from t2s_tui.text import fit, plural, width
 from t2s_tui.widgets.canvas import Line, Span
 from t2s_tui.widgets.panel import ListPanel, Panel
 
-NARROWEST = 38
+NARROWEST = 33
 LOWEST = 6
 
 
@@ -48,12 +48,12 @@ class Wall(Panel):
     ) -> None:
         super().__init__(id=id)
         self.feed = feed
-        self._picked, self._running, self._pinned = picked, running, pinned
+        self._picked, self._busy, self._pinned = picked, running, pinned
         self._slots: list[str] = []
         self._grid = Grid(1, 1)
 
     def title(self) -> list[Span]:
-        running = len(self._running())
+        running = len(self._busy())
         shown = sum(1 for s in self._slots if s in self.feed.view.agents and self._at_work(s))
         hidden = running - shown
         return [Span(f"{plural(hidden, 'more agent')} at work", "dim")] if hidden > 0 else []
@@ -76,7 +76,7 @@ class Wall(Panel):
     def _band(self, agents: list[str], cells: int, height: int) -> list[Line]:
         """Panes beside each other, with a thin wall between them."""
         wall = Span(f" {self.look.glyphs.wall} ", "rule")
-        wide = _shares(cells - 1 - 3 * (len(agents) - 1), len(agents))
+        wide = _shares(cells - 2 - 3 * (len(agents) - 1), len(agents))
         panes = [self._pane(agent, w, height) for agent, w in zip(agents, wide, strict=True)]
         lines: list[Line] = []
         for y in range(height):
@@ -124,8 +124,8 @@ class Wall(Panel):
     def _place_agents(self) -> None:
         """Who is shown where. Those who stay keep their places."""
         cells, height = self.size
-        self._grid = Grid(max(1, (cells - 1) // (NARROWEST + 3)), max(1, (height - 1) // LOWEST))
-        wanted = list(dict.fromkeys([a for a in (self._picked(), *sorted(self._pinned()), *self._running()) if a]))
+        self._grid = Grid(max(1, (cells + 2) // (NARROWEST + 3)), max(1, (height - 1) // LOWEST))
+        wanted = list(dict.fromkeys([a for a in (self._picked(), *sorted(self._pinned()), *self._busy()) if a]))
         recent = [a for a in reversed(self.feed.tails) if a in self.feed.view.agents]
         chosen = list(dict.fromkeys([*wanted, *recent]))[: self._fitting(len(wanted))]
         slots = [s if s in chosen else "" for s in self._slots[: len(chosen)]] + [""] * len(chosen)

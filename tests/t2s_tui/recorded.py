@@ -9,6 +9,7 @@ Everything is made from a seed; no clock is read.
 from __future__ import annotations
 
 import json
+import math
 import random
 from pathlib import Path
 
@@ -53,7 +54,8 @@ STREAMS = (
     "moves the next row under the cursor. Deleting from the bottom up gives the expected sheet.\n\nfix verified: pass",
     "Three edits speak of recalculation. e12 and e40 say the same, e77 adds LibreOffice in headless mode.\n\n"
     '{"groups": [{"from": ["e12", "e40", "e77"], "text": "After writing formulas, recalculate and read the cell back"',
-    "The task asks for the sheet named “Übersicht”, the agent used the active one. 数式のセルは値ではない。 "
+    "The task asks for the sheet named “Übersicht”, the agent used the active one, so every "
+    "reference points at the wrong cells. "
     "The lesson is to select by name and to stop when the name is not there.",
 )  # fmt: skip
 SKILL = """---
@@ -150,12 +152,12 @@ def write_run(folder: Path, until: str = "merging", *, name: str = "2026-11-18-1
     if until == "analysing":
         _at_work(say, rng, run, [("analyst", f"t{n:03d}", "analyse") for n in range(31, 31 + agents)])
     else:
-        _propose(say, rng)
+        _propose(say, rng, finished=until == "finished")
         _merge(say, rng, run, finished=until == "finished")
     if until == "merging":
-        work = [("merger", "m1-07", "merge"), ("merger", "m1-08", "merge")]
-        work += [("proposer", f"t{n:03d}", "propose") for n in range(53, 65)]
-        work += [("analyst", f"t{n:03d}", "analyse") for n in range(61, 61 + max(0, agents - 14))]
+        work = [("merger", "m1-06", "merge"), ("merger", "m1-07", "merge")]
+        work += [("proposer", f"t{n:03d}", "propose") for n in range(57, 65)]
+        work += [("analyst", f"t{n:03d}", "analyse") for n in range(65, 65 + max(0, agents - 10))]
         _at_work(say, rng, run, work[:agents])
     if until == "finished":
         _finish(say, rng, run)
@@ -167,7 +169,7 @@ def _usage(say: Recorder, rng: random.Random, at_work: int, after: float = 1.0) 
     say.say(
         e.UsageCounted(
             calls=say.seq // 3, prompt=say.seq * 900, completion=say.seq * 140, in_flight=at_work, queued=31, limit=27,
-            rate=max(200.0, rng.gauss(1900 + say.seq, 260)),
+            rate=max(120.0, 1500 + 1300 * math.sin(say.t / 9) + rng.gauss(0, 240)),
         ),
         after,
     )  # fmt: skip
@@ -199,7 +201,7 @@ def _rollout(say: Recorder, rng: random.Random) -> None:
 
 
 def _analyse(say: Recorder, rng: random.Random, run: RunFolder, done: int) -> None:
-    say.say(e.StageEntered(stage="analyse", units=70))
+    say.say(e.StageEntered(stage="analyse", units=80))
     for n in range(1, done + 1):
         unit = f"t{n:03d}"
         fails = {9: "no verified cause after 40 turns", 33: "reply never parsed: no RULE line"}.get(n, "")
@@ -238,9 +240,9 @@ def _lesson(rng: random.Random, n: int) -> Lesson:
     )
 
 
-def _propose(say: Recorder, rng: random.Random) -> None:
+def _propose(say: Recorder, rng: random.Random, *, finished: bool) -> None:
     say.say(e.StageEntered(stage="propose", units=64))
-    for n in range(1, 53):
+    for n in range(1, 65 if finished else 57):
         unit = f"t{n:03d}"
         _agent(say, rng, "proposer", unit, "propose")
         say.say(e.PatchProposed(patch=unit, edits=rng.randint(1, 4), lessons=1), 0.02)
@@ -255,8 +257,8 @@ def _merge(say: Recorder, rng: random.Random, run: RunFolder, *, finished: bool)
     for b in range(1, 9 if finished else 6):
         _merged(say, rng, run, f"m1-{b:02d}", rng.randint(17, 24), rng.randint(6, 10), b)
     if not finished:
+        say.say(e.MergeStarted(node="m1-06"))
         say.say(e.MergeStarted(node="m1-07"))
-        say.say(e.MergeStarted(node="m1-08"))
         return
     _merged(say, rng, run, "m2-01", 64, 21, 9)
     say.say(e.StageLeft(stage="merge"))

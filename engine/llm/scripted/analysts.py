@@ -137,7 +137,9 @@ TOPICS: tuple[tuple[str, tuple[str, ...], str], ...] = (
         "A unit was lost on the way.",
     ),
 )
-USELESS = Taught("Be careful", "Be careful and think about every task before you answer it.", "The answer was not right.")
+USELESS = Taught(
+    "Be careful", "Be careful and think about every task before you answer it.", "The answer was not right."
+)
 QUEUE_ABOUT = {
     "AMBER": "charges, invoices, refunds and payments",
     "COBALT": "parcels, couriers and deliveries",

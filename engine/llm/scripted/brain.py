@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
+from typing import Any
 
 from engine.domains.house import by_convention, conventions, family_of, naive
 from engine.llm.scripted.analysts import analyst
-from engine.llm.scripted.chat import Chat, dice, tags
+from engine.llm.scripted.chat import Chat, dice, table, tags
 from engine.llm.scripted.editors import guided_merger, merger, proposer
 
 _EXAMPLES = re.compile(r"^#+ Examples\s*$.*?(?=^#|\Z)", re.MULTILINE | re.DOTALL)
@@ -30,7 +32,7 @@ def answer(chat: Chat, useless: bool = False) -> str:
         case "judge":
             return judge(chat)
         case _:
-            return sentence(chat.user)
+            return json.dumps(sample(chat.schema)) if chat.schema else sentence(chat.user)
 
 
 def solver(chat: Chat, rules_only: bool = False) -> str:
@@ -68,10 +70,29 @@ def sentence(question: str) -> str:
     chance = dice("sentence", question)
     words = re.findall(r"[A-Za-z]{4,}", question) or ["task"]
     subject = chance.choice(words).lower()
-    verdict = chance.choice(("is done", "was checked twice", "is in order", "needs no change", "was found as described"))
+    verdict = chance.choice(
+        ("is done", "was checked twice", "is in order", "needs no change", "was found as described")
+    )
     return f"The {subject} {verdict}."
 
 
 def _rules(text: str) -> list[str]:
     found = [tag.text for tag in tags(text, "rule")]
     return found or [line for line in text.splitlines() if line.strip()]
+
+
+def sample(schema: dict[str, Any]) -> Any:
+    """The plainest value that a JSON schema allows."""
+    if "enum" in schema:
+        return schema["enum"][0]
+    match schema.get("type"):
+        case "object":
+            return {name: sample(part) for name, part in table(schema.get("properties")).items()}
+        case "array":
+            return [sample(table(schema.get("items")))] * int(schema.get("minItems", 0))
+        case "integer" | "number":
+            return schema.get("minimum", 4)
+        case "boolean":
+            return True
+        case _:
+            return "cat"

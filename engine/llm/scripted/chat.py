@@ -5,19 +5,20 @@ from __future__ import annotations
 import hashlib
 import random
 import re
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple, cast
 
 _ATTRIBUTE = re.compile(r'(\w+)="([^"]*)"')
 _WORDS = re.compile(r"\w+|[^\w\s]")
 
 
 class Chat(NamedTuple):
-    """One conversation: the system text, the first user text, and how often the model was asked again."""
+    """One conversation: the system text, the first user text, how often it was asked again, the schema it wants."""
 
     system: str
     user: str
-    asked_again: int
+    asked_again: int = 0
+    schema: dict[str, Any] | None = None
 
     @property
     def role(self) -> str:
@@ -46,13 +47,19 @@ class Tag(NamedTuple):
     text: str
 
 
-def chat_of(messages: list[dict[str, str]]) -> Chat:
-    """From the `messages` of a request body."""
+def chat_of(body: Mapping[str, Any]) -> Chat:
+    """From a request body."""
     by_role: dict[str, list[str]] = {}
-    for message in messages:
+    for message in body["messages"]:
         by_role.setdefault(str(message.get("role")), []).append(str(message.get("content") or ""))
     user = by_role.get("user", [""])
-    return Chat("\n".join(by_role.get("system", [])), user[0], len(by_role.get("assistant", [])))
+    form = table(table(body.get("response_format")).get("json_schema")).get("schema")
+    return Chat("\n".join(by_role.get("system", [])), user[0], len(by_role.get("assistant", [])), table(form) or None)
+
+
+def table(value: object) -> dict[str, Any]:
+    """`value` when it is a JSON object, else an empty one."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
 def tags(text: str, name: str) -> Iterator[Tag]:

@@ -21,6 +21,7 @@ SLIPS = 0.1
 _FILE = re.compile(r"^⟦file (.+)⟧$")
 _MARKS = re.compile(r"⟦(top|b\d+)⟧")
 _TOPIC_OF = {claim: title for title, claims, _ in TOPICS for claim in claims}
+_HOUSE = re.compile(r"DD-MON-YYYY|two decimals|\bqueue [A-Z]+\b")
 Edit = dict[str, Any]
 
 
@@ -76,7 +77,7 @@ def _worded(text: str) -> tuple[str, str]:
 def _edit(blocks: Blocks, title: str, claim: str) -> Edit:
     """Where a lesson goes depends on what it is about, so lessons of one topic meet at one place."""
     chance = dice("edit", _topic(claim) or title)
-    kind = chance.random()
+    kind = 1.0 if _HOUSE.search(claim) else chance.random()
     here: Edit = {"file": "SKILL.md"}
     if kind < 0.15 and blocks.items:
         return {**here, "op": "insert_after", "block": chance.choice(blocks.items)[0], "text": f"- {claim}"}
@@ -146,6 +147,8 @@ def _same(one: Tag, other: Tag) -> bool:
 
 def _topic(text: str) -> str:
     """Which of the analysts' topics a text is about, or empty."""
+    if house := _HOUSE.search(text):
+        return house[0]
     return next((title for claim, title in _TOPIC_OF.items() if claim in text), "")
 
 

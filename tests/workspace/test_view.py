@@ -1,0 +1,149 @@
+"""The view is a pure fold: any prefix replays, and it does not matter where a replay was cut."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic_core import PydanticUndefined
+
+from workspace import events as e
+from workspace.events import Event, dump_event, load_event
+from workspace.view import RunView, fold
+
+NAMES = {"agent", "unit", "lesson", "node", "edit", "patch", "task", "side"}
+KINDS = [model for model in Event.__subclasses__() if model is not e.Unknown]
+
+
+def _field(name: str, annotation: Any) -> st.SearchStrategy[Any]:
+    if name in NAMES:
+        return st.sampled_from(["a", "b", "c"])
+    if name == "children":
+        return st.just(("a", "b"))
+    if values := [v for v in get_args(annotation) if isinstance(v, str)]:
+        return st.sampled_from(values)
+    kinds = {str: st.text(max_size=5), int: st.integers(0, 99), bool: st.booleans(), float: st.floats(0, 99)}
+    return kinds.get(annotation, st.none())
+
+
+def _event(model: type[Event]) -> st.SearchStrategy[Event]:
+    fields = {
+        name: _field(name, info.annotation)
+        for name, info in model.model_fields.items()
+        if name not in ("seq", "time", "t") and (info.default is PydanticUndefined or name != "format")
+    }
+    return st.builds(model, **fields)
+
+
+@st.composite
+def journals(draw: st.DrawFn) -> list[Event]:
+    """Up to 40 events of any kind in any order, numbered and stamped; engines may start anew in between."""
+    found = draw(st.lists(st.sampled_from(KINDS).flatmap(_event), max_size=40))
+    t, stamped = 0.0, []
+    for number, event in enumerate(found, 1):
+        t = 0.0 if isinstance(event, e.RunResumed) and event.fresh else t + draw(st.floats(0, 5))
+        stamped.append(event.model_copy(update={"seq": number, "time": 1000.0 + number, "t": t}))
+    return stamped
+
+
+@given(journals(), st.data())
+def test_a_fold_may_be_cut_anywhere(journal: list[Event], data: st.DataObject) -> None:
+    cut = data.draw(st.integers(0, len(journal)))
+    first = fold(journal[:cut])
+    assert fold(journal[cut:], onto=first) == fold(journal)
+
+
+@given(journals())
+def test_folding_on_leaves_the_earlier_view_as_it_was(journal: list[Event]) -> None:
+    first = fold(journal[:5])
+    before = first.model_copy(deep=True)
+    fold(journal[5:], onto=first)
+    assert first == before
+
+
+@given(journals())
+def test_a_view_comes_back_from_its_json(journal: list[Event]) -> None:
+    view = fold(journal)
+    assert RunView.model_validate_json(view.model_dump_json()) == view
+
+
+@given(journals())
+def test_every_event_comes_back_from_its_line(journal: list[Event]) -> None:
+    assert [load_event(dump_event(event)) for event in journal] == journal
+
+
+@given(journals())
+def test_no_count_of_units_goes_below_zero_or_above_what_is_known(journal: list[Event]) -> None:
+    for row in fold(journal).stages.values():
+        assert row.done >= row.reused >= 0
+        assert row.failed >= 0
+
+
+def _stamped(*found: Event) -> list[Event]:
+    return [event.model_copy(update={"seq": n, "time": 1000.0 + n, "t": float(n)}) for n, event in enumerate(found, 1)]
+
+
+def test_a_unit_that_failed_and_then_succeeded_counts_once() -> None:
+    view = fold(
+        _stamped(
+            e.StagePlanned(stage="analyse", units=2),
+            e.UnitDone(unit="t001", stage="analyse"),
+            e.UnitFailed(unit="t002", stage="analyse", reason="no answer"),
+            e.RunResumed(fresh=True),
+            e.UnitReused(unit="t001", stage="analyse"),
+            e.UnitDone(unit="t002", stage="analyse"),
+        )
+    )
+    row = view.stages["analyse"]
+    assert (row.units, row.done, row.failed, row.reused) == (2, 2, 0, 1)
+
+
+def test_a_stale_unit_is_no_longer_done() -> None:
+    view = fold(_stamped(e.UnitDone(unit="m1-01", stage="merge"), e.UnitStale(unit="m1-01", stage="merge")))
+    assert view.stages["merge"].done == 0
+
+
+def test_a_new_engine_has_no_agent_of_the_old_one_at_work() -> None:
+    view = fold(
+        _stamped(
+            e.AgentQueued(agent="analyst-t001", role="analyst", unit="t001", stage="analyse"),
+            e.AgentQueued(agent="analyst-t002", role="analyst", unit="t002", stage="analyse"),
+            e.AgentStarted(agent="analyst-t001"),
+            e.AgentFinished(agent="analyst-t002"),
+            e.RunResumed(fresh=True),
+        )
+    )
+    assert list(view.agents) == ["analyst-t002"]
+
+
+def test_the_clock_of_a_dead_engine_stands_still() -> None:
+    lives = [
+        e.RunStarted(run="r", skill="s", model="m").model_copy(update={"seq": 1, "time": 0.0, "t": 0.0}),
+        e.StageEntered(stage="analyse").model_copy(update={"seq": 2, "time": 10.0, "t": 10.0}),
+        e.RunResumed(fresh=True).model_copy(update={"seq": 3, "time": 5000.0, "t": 0.5}),
+        e.RunFinished(state="finished", code=0).model_copy(update={"seq": 4, "time": 5004.0, "t": 4.5}),
+    ]
+    assert fold(lives).active == pytest.approx(14.0, abs=0.6)
+
+
+def test_a_kind_of_tomorrow_changes_nothing_but_the_seq() -> None:
+    event = load_event('{"seq": 7, "kind": "moon.rose", "time": 1.0, "t": 1.0, "phase": "full"}')
+    assert isinstance(event, e.Unknown)
+    assert (event.was, fold([event]).seq) == ("moon.rose", 7)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"", b"{", b"[]", b"null", b'"kind"', b"{}", b'{"kind": "run.started", "seq": "x"}', b'{"kind": "x", "seq": []}'],
+)
+def test_a_line_that_is_no_event_breaks_nothing(line: bytes) -> None:
+    event = load_event(line)
+    assert event is None or isinstance(event, e.Unknown)
+
+
+def test_an_event_line_stays_below_a_kilobyte_with_the_longest_labels() -> None:
+    long = e.label("ü" * 5000)
+    event = e.LessonLearned(lesson="t0001-L1", title=long, source="failure")
+    assert len(dump_event(event).encode()) < 1024
