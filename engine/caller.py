@@ -14,8 +14,9 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+from engine.lifeline import Lifeline
 from engine.llm.endpoint import Delta, Endpoint, Reply, Request
-from engine.llm.failures import CallFailed, Rejected
+from engine.llm.failures import CallFailed, Rejected, Unreachable
 from engine.llm.gate import Gate
 from engine.llm.retry import next_wait
 from engine.pause import Pause
@@ -33,12 +34,17 @@ class Place(NamedTuple):
 
 
 class Record:
-    """The finished calls of a run on disk; in memory only where each one stands."""
+    """The finished calls of a run on disk; in memory only where each one stands.
+
+    `prompt` and `completion` are the tokens paid by earlier lives, `skipped` the lines that could not be read.
+    """
 
     def __init__(self, run: RunFolder) -> None:
         self._path = run.calls
         self._file = Appender(run.calls)
         self._places: dict[str, tuple[int, int]] = {}
+        self.prompt = 0
+        self.completion = 0
         self.skipped = 0
         self._index()
 
@@ -70,7 +76,10 @@ class Record:
 
     def _note(self, line: bytes, offset: int) -> None:
         try:
-            self._places[json.loads(line)["key"]] = (offset, len(line))
+            row = json.loads(line)
+            self._places[row["key"]] = (offset, len(line))
+            self.prompt += row["reply"]["prompt_tokens"] or 0
+            self.completion += row["reply"]["completion_tokens"] or 0
         except (ValueError, KeyError, TypeError):
             self.skipped += 1
 
@@ -79,15 +88,22 @@ class Caller:
     """Asks models on behalf of agents and counts what it costs."""
 
     def __init__(
-        self, endpoint: Endpoint, gate: Gate, pause: Pause, record: Record, emit: Callable[[Event], object], seed: int
+        self,
+        endpoint: Endpoint,
+        gate: Gate,
+        pause: Pause,
+        lifeline: Lifeline,
+        record: Record,
+        emit: Callable[[Event], object],
     ) -> None:
         self.endpoint = endpoint
         self.gate = gate
         self._pause = pause
+        self._lifeline = lifeline
         self._record = record
         self._emit = emit
-        self._dice = random.Random(seed)
-        self._count = UsageCounted(calls=0, prompt=0, completion=0)
+        self._dice = random.Random()
+        self._count = UsageCounted(calls=len(record), prompt=record.prompt, completion=record.completion)
         self._told: UsageCounted | None = None
         self._streamed = 0
         self._last = (time.monotonic(), 0)
@@ -96,10 +112,6 @@ class Caller:
     def finished(self) -> int:
         """Calls that succeeded, over all engine lives."""
         return self._count.calls
-
-    def restore(self, usage: UsageCounted) -> None:
-        """Go on counting where an earlier engine life ended."""
-        self._count = usage
 
     async def ask(self, place: Place, request: Request, on_delta: Callable[[Delta], None]) -> Reply:
         """The model's reply, from the record when it was paid before. Raises `CallFailed` when all attempts failed."""
@@ -118,9 +130,13 @@ class Caller:
             try:
                 return await self._attempt(place, request, on_delta)
             except CallFailed as failure:
-                wait = next_wait(failure, attempt, self._dice)
                 if isinstance(failure, Rejected):
                     self._add(rejects=1)
+                wait = next_wait(failure, attempt, self._dice)
+                if wait is None and isinstance(failure, Unreachable) and self.finished:
+                    await self._lifeline.until_back(failure)
+                    attempt = 0
+                    continue
                 if wait is None:
                     raise
                 self._emit(

@@ -21,6 +21,7 @@ from engine.domains.base import find_domain
 from engine.ears import Ears
 from engine.evolve import Evolved, evolve
 from engine.inputs import check_inputs
+from engine.lifeline import Lifeline
 from engine.llm.failures import Fatal
 from engine.llm.gate import Gate
 from engine.llm.open import Opened, open_endpoint
@@ -77,10 +78,9 @@ async def _evolve(
     gate = Gate(opened.limit)
     pause = Pause(journal.emit, gate)
     record = Record(run)
-    caller = Caller(opened.endpoint, gate, pause, record, journal.emit, config.sampling.seed)
-    caller.restore(
-        e.UsageCounted(**before.usage.model_dump(exclude={"retries", "in_flight", "queued", "limit", "rate"}))
-    )
+    patience = config.endpoint.wait if options.watch_stdin else None
+    lifeline = Lifeline(opened.endpoint, pause, journal.emit, patience)
+    caller = Caller(opened.endpoint, gate, pause, lifeline, record, journal.emit)
     live_text = LiveWriter(run)
     context = Context(
         run=run, config=config, emit=journal.emit, crew=Crew(pause, journal.emit, 2 * opened.limit + 8),

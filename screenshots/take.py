@@ -37,6 +37,7 @@ SCREENS: dict[str, tuple[str, ...]] = {
     "lesson": ("2", "enter"),
     "edit": ("2", "e"),
     "node": ("3", "enter"),
+    "new-run": ("escape", "n"),
     "diff": ("d",),
     "verdict": ("v",),
     "help": ("question_mark",),

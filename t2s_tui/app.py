@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from textual.app import App, SystemCommand
+from textual.app import App as Textual
+from textual.app import SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
 from workspace.errors import T2SError
@@ -35,6 +36,7 @@ from t2s_tui.theme import PALETTES, Look, chosen_look, textual_theme
 from t2s_tui.widgets.guard import Harmless
 from t2s_tui.widgets.status import Badge
 
+FPS = 4
 FAST = 10
 SMALLEST = (60, 15)
 TWICE = 2.0
@@ -42,8 +44,8 @@ PATIENCE = 3.0
 SLOW_AFTER = 3
 
 
-class T2SApp(App[int]):
-    """`run` None opens the list of runs in `runs`. The value of `App.run` is the exit code for the shell.
+class T2SApp(Textual[int]):
+    """`run` None opens the list of runs in `runs`. The value of `run` is the exit code for the shell.
 
     `fps` is how often the whole screen follows, `readonly` forbids every wish and edit, `now` replaces the clock of
     the feed (pictures), `look` the palette and glyphs.
@@ -59,6 +61,10 @@ class T2SApp(App[int]):
     Toast.-error { border-left: outer $error; }
     Toast .toast--title { text-style: none; }
     CommandPalette { background: $background 60%; }
+    CommandPalette SearchIcon { display: none; }
+    CommandPalette #--container { width: 84; max-width: 100%; background: $surface; border: tall $t2s-rule; }
+    CommandPalette CommandList, CommandPalette CommandList:focus { border: none; scrollbar-size-vertical: 1; }
+    CommandPalette CommandInput, CommandPalette CommandInput:focus { padding-left: 1; }
     """
 
     def __init__(
@@ -66,16 +72,16 @@ class T2SApp(App[int]):
         runs: Path,
         run: RunFolder | None = None,
         *,
-        fps: int = 4,
+        fps: int | None = None,
         readonly: bool = False,
         now: Callable[[], float] = time.time,
         look: Look | None = None,
     ) -> None:
+        self.look = look or chosen_look()
         super().__init__(watch_css=False)
         self.runs = runs
-        self.fps = max(1, fps)
+        self.fps = max(1, fps or FPS)
         self.readonly = readonly
-        self.look = look or chosen_look()
         self.feed: Feed | None = None
         self._first = run
         self._now = now
@@ -96,7 +102,11 @@ class T2SApp(App[int]):
         self.push_screen(RunsScreen(self.runs))
         if self._first is not None:
             self.open_run(self._first)
-        self.set_interval(1 / (FAST if self.fps >= 4 else self.fps), self._tick)
+        self.set_interval(1 / (FAST if self.fps >= FPS else self.fps), self._tick)
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Our own colours, known before the theme is."""
+        return textual_theme(self.look.name).variables
 
     def open_run(self, run: RunFolder) -> None:
         """Show a run on the live screen."""
@@ -274,7 +284,7 @@ class T2SApp(App[int]):
                 continue
             seen.add(key.id)
             action, node = active.binding.action, active.node
-            yield SystemCommand(f"{key.label}  ({key.shown})", key.help, lambda a=action, n=node: self.run_action(a, n))
+            yield SystemCommand(key.help.removesuffix("."), key.shown, lambda a=action, n=node: self.run_action(a, n))
 
     def _take_keymap(self) -> None:
         try:
@@ -300,3 +310,6 @@ def _end_anyway(seconds: float, code: int, terminal: list[Any] | None) -> thread
     timer.daemon = True
     timer.start()
     return timer
+
+
+App = T2SApp

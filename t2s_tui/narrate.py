@@ -44,7 +44,7 @@ class Narrator:
     def _of_the_work(self, event: Event) -> str:
         match event:
             case e.StageEntered():
-                return f"{event.stage}: {event.units} units" if event.units else f"{event.stage}: starts"
+                return f"{event.stage}: {_count(event.units, 'unit')}" if event.units else f"{event.stage}: starts"
             case e.StageLeft():
                 return self._stage_done(event.stage)
             case e.TrajectorySaved():

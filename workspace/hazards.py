@@ -55,7 +55,9 @@ _POISON = {
         r"\s+(?:instructions?|prompts?|rules)|--dangerously-[\w-]+"
         r"|\b(?:do\s+not|don't|never)\s+(?:tell|inform|show)\s+the\s+user\b|\bexfiltrat\w+"
     ),
-    "holds characters that cannot be seen": "[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\U000e0000-\U000e007f]",
+    "holds characters that cannot be seen": (
+        "[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\U000e0000-\U000e007f]"
+    ),
 }
 
 

@@ -37,14 +37,14 @@ def policy(failure: CallFailed) -> Policy:
 def next_wait(failure: CallFailed, attempt: int, dice: random.Random) -> float | None:
     """Seconds until the next attempt after `attempt` (1-based) failed, or None: give up.
 
-    Full jitter: uniform between 0 and base · 2^(attempt - 1), at most `cap`. What the server asked for is obeyed and
-    the jitter, up to a second, comes on top, so that those who were told the same time do not come back together.
+    Full jitter: uniform between 0 and base · 2^(attempt - 1), at most `cap`. What the server asked for is obeyed;
+    up to a second comes on top, so that those who were told the same time do not come back together.
     """
     retries, base, cap = policy(failure)
     if attempt > retries:
         return None
     asked = failure.retry_after if isinstance(failure, Rejected | Transient) else None
+    if asked:
+        return None if asked > LONGEST_ASKED else asked + dice.uniform(0, min(asked, 1.0))
     jitter = dice.uniform(0, min(cap, base * 2.0 ** (attempt - 1)))
-    if asked is None:
-        return max(jitter, base) if isinstance(failure, Unreachable) else jitter
-    return None if asked > LONGEST_ASKED else asked + min(jitter, 1.0)
+    return max(jitter, base) if isinstance(failure, Unreachable) else jitter

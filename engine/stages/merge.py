@@ -9,13 +9,12 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from workspace.apply import conflicts
-
 from engine.agent import Agent
 from engine.context import Seed
 from engine.crew import Failed, Job
 from engine.llm.endpoint import Reply
 from engine.reply import BadReply, parse_json, parse_lines
+from workspace.apply import conflicts
 from workspace.consolidate import Group, MergeReply, Reconciled, aliases, group_alike, lost, merged_edit, reconcile
 from workspace.events import EditDropped, EditMerged, MergeDone, MergeFailed, MergePlanned, MergeStarted, label
 from workspace.files import digest, read_text, write_text

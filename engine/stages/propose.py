@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
-from workspace.apply import Refusal, place
 
 from engine.context import Seed
 from engine.crew import Failed, Job
 from engine.llm.endpoint import Reply
 from engine.reply import BadReply, parse_json
+from workspace.apply import Refusal, place
 from workspace.events import PatchProposed
 from workspace.ids import edit_id
 from workspace.lesson import Lesson

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from t2s_tui.commands.common import has_screen, runs_folder
 from workspace.errors import InputError
 from workspace.run import RunFolder
+
+FPS = 4
 
 
 def home(runs: str | None) -> int:
@@ -12,14 +16,15 @@ def home(runs: str | None) -> int:
     folder = runs_folder(runs)
     if not has_screen():
         raise InputError("the home screen needs a terminal; `t2s ls` lists the runs, `t2s --help` the commands")
-    from t2s_tui.app import App
-
-    App(folder).run()
-    return 0
+    return _show(folder, None, FPS)
 
 
-def open_run(run: RunFolder, fps: int | None) -> None:
-    """The live screen of `run`, until the viewer leaves."""
-    from t2s_tui.app import App
+def open_run(run: RunFolder, fps: int | None) -> int:
+    """The live screen of `run` until the viewer leaves; the run's code, 0 while it goes on."""
+    return _show(run.path.parent, run, fps or FPS)
 
-    App(run.path.parent, run=run, fps=fps).run()
+
+def _show(runs: Path, run: RunFolder | None, fps: int) -> int:
+    from t2s_tui.app import T2SApp
+
+    return T2SApp(runs, run, fps=fps).run()

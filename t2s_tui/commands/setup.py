@@ -8,13 +8,29 @@ import locale
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from t2s_tui import host
-from t2s_tui.commands.common import add_json, example
+from t2s_tui.commands.common import add_json, add_runs, example, print_json
+from t2s_tui.text import safe
+from workspace.config import Config, commented_template, load_config
+from workspace.errors import InputError
+from workspace.files import write_text
 
 SETTINGS_FILE = "t2s.toml"
+LITTLE = 1 << 30
+TOO_LITTLE = 50 << 20
+
+
+class Check(NamedTuple):
+    """One row of the doctor, as `engine.doctor` gives them too. `todo` is empty when there is nothing to do."""
+
+    name: str
+    status: Literal["ok", "warn", "fail"]
+    detail: str
+    todo: str = ""
 
 
 def configure_init(parser: argparse.ArgumentParser) -> None:
@@ -25,29 +41,23 @@ def configure_init(parser: argparse.ArgumentParser) -> None:
 
 def configure_local(parser: argparse.ArgumentParser) -> None:
     example(parser, "t2s local install")
-    parser.add_argument(
-        "what", choices=("install", "serve", "status"), help="fetch the model, serve it, or say what is there"
-    )
-    parser.add_argument(
-        "rest", nargs=argparse.REMAINDER, help="its options, among them --json; `t2s local serve --help`"
-    )
+    verbs = ("install", "serve", "status")
+    parser.add_argument("what", choices=verbs, help="fetch the model, serve it, or say what is there")
+    parser.add_argument("rest", nargs=argparse.REMAINDER, help="its own options: `t2s local serve --help`")
     parser.set_defaults(act=_local)
 
 
 def configure_doctor(parser: argparse.ArgumentParser) -> None:
     example(parser, "t2s doctor --base-url http://127.0.0.1:8000/v1 --model m")
     parser.add_argument("--base-url", metavar="URL", help="address of an OpenAI-compatible server")
-    parser.add_argument("--model", metavar="MODEL", help="name of the model on that server")
+    parser.add_argument("--model", metavar="NAME", help="name of the model on that server")
     parser.add_argument("--api-key-env", metavar="NAME", help="the environment variable that holds the key")
-    add_json(parser, "all checks as one JSON object")
+    add_json(parser, "{checks: [{name, status: ok|warn|fail, detail, todo}]}")
+    add_runs(parser)
     parser.set_defaults(act=_doctor)
 
 
 def _init(arguments: argparse.Namespace) -> int:
-    from workspace.config import commented_template
-    from workspace.errors import InputError
-    from workspace.files import write_text
-
     path = Path(SETTINGS_FILE)
     if path.exists() and not arguments.force:
         raise InputError(f"{path} is there already; --force writes over it")
@@ -61,44 +71,74 @@ def _local(arguments: argparse.Namespace) -> int:
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
-    given = {"--base-url": arguments.base_url, "--model": arguments.model, "--api-key-env": arguments.api_key_env}
-    options = [part for flag, value in given.items() if value for part in (flag, value)]
-    if not arguments.json:
-        code = host.tool("engine.doctor", options)
-        print("\n".join(_terminal_lines(terminal())))
-        return code
-    answer = host.tool_output("engine.doctor", [*options, "--json"])
-    table: dict[str, Any] = json.loads(answer.text) if answer.text.strip() else {}
-    print(json.dumps({**table, "terminal": terminal()}))
-    return answer.code
-
-
-def terminal() -> dict[str, Any]:
-    """What this terminal can show; `advice` is empty when all is well."""
-    size = shutil.get_terminal_size()
-    facts: dict[str, Any] = {
-        "tty": sys.stdin.isatty() and sys.stdout.isatty(),
-        "term": os.environ.get("TERM", ""),
-        "columns": size.columns,
-        "lines": size.lines,
-        "utf8": "utf" in locale.getpreferredencoding(False).lower(),
+    """Endpoint, embedded model, disk and terminal. Exit code 2 when something failed."""
+    flags = {
+        "endpoint.base_url": arguments.base_url,
+        "endpoint.model": arguments.model,
+        "endpoint.api_key_env": arguments.api_key_env,
+        "run.runs": arguments.runs,
     }
-    return {**facts, "advice": _advice(facts)}
+    config = load_config(file=None, cwd=Path.cwd(), env=os.environ, flags=flags).config
+    checks = [*_endpoint(config), _embedded(config), _disk(Path(config.run.runs).expanduser()), *_terminal()]
+    if arguments.json:
+        print_json({"checks": [check._asdict() for check in checks]})
+    else:
+        width = max(len(check.name) for check in checks)
+        for check in checks:
+            way_out = f"  → {check.todo}" if check.todo else ""
+            print(safe(f"{check.status:<4}  {check.name:<{width}}  {check.detail}{way_out}"))
+    return 2 if any(check.status == "fail" for check in checks) else 0
 
 
-def _advice(facts: dict[str, Any]) -> list[str]:
-    advice: list[str] = []
-    if not facts["tty"] or facts["term"] in ("", "dumb"):
-        advice.append("no screen here: runs are shown with --plain")
-    elif facts["columns"] < 80 or facts["lines"] < 24:
-        advice.append("the screen is smaller than 80x24: some of it will be hidden")
-    if not facts["utf8"]:
-        advice.append("the locale is not UTF-8: set LANG, for example to C.UTF-8")
-    return advice
+def _endpoint(config: Config) -> Iterator[Check]:
+    endpoint = config.endpoint
+    if not endpoint.base_url:
+        how = "the embedded model" if endpoint.local else "none named"
+        todo = "" if endpoint.local else "give --base-url URL, or use the embedded model: t2s demo, t2s run --local"
+        yield Check("endpoint", "ok" if endpoint.local else "warn", how, todo)
+        return
+    options = ["--base-url", endpoint.base_url, "--api-key-env", endpoint.api_key_env, "--json"]
+    options += ["--model", endpoint.model] if endpoint.model else []
+    answer = host.tool_output("engine.doctor", options)
+    for row in _table(answer.text).get("checks", []):
+        yield Check(row["name"], row["status"], row["detail"], row["todo"])
+    if not answer.text.strip():
+        yield Check("endpoint", "fail", f"the check itself ended with code {answer.code}")
 
 
-def _terminal_lines(facts: dict[str, Any]) -> list[str]:
-    kind = (
-        f"{facts['term'] or 'none'}, {facts['columns']}x{facts['lines']}, {'UTF-8' if facts['utf8'] else 'not UTF-8'}"
-    )
-    return [f"terminal: {kind}", *(f"  {line}" for line in facts["advice"])]
+def _embedded(config: Config) -> Check:
+    answer = host.tool_output("engine.llm.local", ["status", "--json"])
+    now = _table(answer.text)
+    if now.get("installed") and now.get("verified") and now.get("runtime"):
+        return Check("embedded model", "ok", f"{now['model']}, runtime {now['runtime']}")
+    bad: Literal["warn", "fail"] = "fail" if config.endpoint.local else "warn"
+    if not now.get("runtime"):
+        return Check("embedded model", bad, "its runtime is not installed", "install trace2skill-tui[local]")
+    return Check("embedded model", bad, "not installed", "t2s local install (1.1 GB)")
+
+
+def _disk(runs: Path) -> Check:
+    place = next(folder for folder in (runs.absolute(), *runs.absolute().parents) if folder.exists())
+    free = shutil.disk_usage(place).free
+    detail = f"{free / 1e9:,.1f} GB free at {place}"
+    if not os.access(place, os.W_OK):
+        return Check("disk", "fail", f"{place} cannot be written", "choose another folder with --runs")
+    if free < LITTLE:
+        return Check("disk", "fail" if free < TOO_LITTLE else "warn", detail, "make room, or use --runs")
+    return Check("disk", "ok", detail)
+
+
+def _terminal() -> Iterator[Check]:
+    size, kind = shutil.get_terminal_size(), os.environ.get("TERM", "")
+    if not (sys.stdin.isatty() and sys.stdout.isatty()) or kind in ("", "dumb"):
+        yield Check("terminal", "warn", f"no screen here (TERM={kind or 'not set'})", "runs are shown with --plain")
+    elif size.columns < 80 or size.lines < 24:
+        yield Check("terminal", "warn", f"{kind}, {size.columns}x{size.lines}", "80x24 or more shows everything")
+    else:
+        yield Check("terminal", "ok", f"{kind}, {size.columns}x{size.lines}")
+    if "utf" not in locale.getpreferredencoding(False).lower():
+        yield Check("locale", "warn", "not UTF-8", "set LANG, for example to C.UTF-8")
+
+
+def _table(text: str) -> dict[str, Any]:
+    return json.loads(text) if text.strip() else {}

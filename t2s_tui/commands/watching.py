@@ -7,8 +7,7 @@ import sys
 from t2s_tui.commands.common import Face
 from t2s_tui.host import Engine
 from t2s_tui.plain import Printer, watch
-from workspace.run import RunFolder, load_view
-from workspace.summary import exit_code
+from workspace.run import RunFolder
 from workspace.view import RunView
 
 
@@ -27,17 +26,8 @@ def show(
     With `engine` this is the run's own face, without it only looks on.
     """
     if how == "tui":
-        return _on_screen(run, fps)
+        from t2s_tui.commands.screen import open_run
+
+        return open_run(run, fps)
     printer = Printer(sys.stdout, as_json=how == "json", view=view)
     return watch(run, printer, engine, offset=offset, demo=demo)
-
-
-def _on_screen(run: RunFolder, fps: int | None) -> int:
-    from t2s_tui.commands.screen import open_run
-
-    open_run(run, fps)
-    view = load_view(run).view
-    if not view.ended and view.state != "lost":
-        print(f"run {run.id} goes on; come back with `t2s attach {run.id}`")
-        return 0
-    return exit_code(view)

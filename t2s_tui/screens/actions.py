@@ -150,7 +150,7 @@ class LessonActions(Base):
         self._set("pinned", "unpinned", "pinned", "unpinned")
 
     def action_restore(self) -> None:
-        lesson, seed = self.lesson_here(), workplace(self.feed.run)
+        lesson, seed = self._lesson_or_say(), workplace(self.feed.run)
         if not lesson or seed is None or not self.t2s.may_write():
             return
         if lesson not in self.feed.own:
@@ -197,7 +197,7 @@ class LessonActions(Base):
 
     def _set(self, status: str, back: str, done: str, undone: str) -> None:
         """Set a lesson's status, or take it back when it has it already."""
-        lesson, seed = self.lesson_here(), workplace(self.feed.run)
+        lesson, seed = self._lesson_or_say(), workplace(self.feed.run)
         if not lesson or seed is None or not self.t2s.may_write():
             return
         try:
@@ -211,8 +211,13 @@ class LessonActions(Base):
     def _open(self, editing: str) -> None:
         from t2s_tui.screens.lesson import LessonScreen
 
-        if (lesson := self.lesson_here()) and self.t2s.may_write():
+        if (lesson := self._lesson_or_say()) and self.t2s.may_write():
             self.app.push_screen(LessonScreen(self.feed, lesson, editing=editing))
+
+    def _lesson_or_say(self) -> str:
+        if not (lesson := self.lesson_here()):
+            self.t2s.tell("put the cursor on a lesson first (2)")
+        return lesson
 
     def _seed_or_say(self) -> bool:
         if workplace(self.feed.run) is None:

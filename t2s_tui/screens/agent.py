@@ -13,7 +13,7 @@ from workspace.files import read_from, read_text
 from workspace.run import RunFolder
 from workspace.trajectory import load_trajectory
 
-from t2s_tui.feed import Changes, Feed
+from t2s_tui.feed import LINES, Changes, Feed, Tail
 from t2s_tui.keys import Key, bindings
 from t2s_tui.screens.actions import RunActions
 from t2s_tui.screens.base import Base
@@ -39,14 +39,14 @@ class Message(NamedTuple):
 
 
 class Talk(Reader):
-    """Messages below each other; `live` is the text that is streaming in right now."""
+    """Messages below each other; `stream` is what is being said right now."""
 
     name_shown = "CONVERSATION"
 
     def __init__(self, *, quote: str = "", id: str = "talk") -> None:
         super().__init__(id=id)
         self.messages: list[Message] = []
-        self.live: list[str] = []
+        self.stream: Tail | None = None
         self.name_shown = "CONVERSATION"
         self.about = ""
         self.places: dict[int, int] = {}
@@ -60,8 +60,8 @@ class Talk(Reader):
         for message in self.messages:
             self.places.setdefault(message.turn, len(lines))
             lines += self._message(message, cells)
-        if self.live:
-            lines += self._message(Message(0, "assistant", "\n".join(self.live), "speaking"), cells)
+        if self.stream is not None and (rows := self.stream.rows(max(10, cells - 5), LINES)):
+            lines += self._message(Message(0, "assistant", "\n".join(rows), "speaking"), cells)
         return lines or self.empty("Nothing has been said yet.")
 
     def _message(self, message: Message, cells: int) -> list[Line]:
@@ -137,7 +137,7 @@ class AgentScreen(RunActions):
         self._read_size, self._version = size, tail.version
         row = self.feed.view.agents.get(self.agent)
         speaking = row is not None and row.state == "running" and (not talk.messages or talk.messages[-1].role != "assistant")
-        talk.live = tail.rows(max(20, talk.size.width - 5), 400) if speaking else []
+        talk.stream = tail if speaking else None
         talk.about = self._about()
         talk.renew()
 

@@ -113,7 +113,7 @@ class DiffText(Reader):
         return [Span(f"{number if not n else '':>5}  ", f"faint{tint}"), *(Span(s.text, s.ink + tint if "@" not in s.ink else s.ink) for s in text), Span(rest, f"text{tint}")]
 
     def _gap(self, cells: int) -> Line:
-        return row(Span(f"      {self.look.glyphs.dot * 3}", "faint"))
+        return row(Span(f"      {self.look.glyphs.dot} {self.look.glyphs.dot} {self.look.glyphs.dot}", "faint"))
 
 
 class DiffScreen(RunActions):

@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
 from t2s_tui.feed import Changes, Feed
-from t2s_tui.keys import PANELS, RUN, bindings
+from t2s_tui.keys import LESSON, PANELS, RUN, bindings
 from t2s_tui.screens.actions import LessonActions, RunActions
 from t2s_tui.screens.agent import AgentScreen
 from t2s_tui.screens.lesson import LessonScreen
@@ -30,7 +30,7 @@ WIDE, HUGE = 120, 200
 class LiveScreen(RunActions, LessonActions):
     """Below 120 columns one panel at a time, from 120 all of them, from 200 the tree beside the pool."""
 
-    BINDINGS = bindings(RUN, PANELS)
+    BINDINGS = bindings(RUN, PANELS, LESSON)
     CSS = """
     LiveScreen { layers: base; }
     LiveScreen #header { height: 2; }

@@ -64,15 +64,14 @@ class RunList(ListPanel):
         mark = self.look.mark(card.state)
         verdict = self.look.mark(card.verdict)
         spans = [Span(fit(self.look.glyph(card.state), 2), mark.ink), Span(fit(mark.word, 11), mark.ink)]
-        spans.append(Span(fit(card.skill, 16 if cells < 110 else 24), "bright"))
-        if cells >= 100:
-            spans.append(Span(fit(card.model, 24) + " ", "dim"))
-        spans.append(Span(fit(card.progress, 18), "text"))
+        spans += [Span(fit(key, 26), "text")] if cells >= 100 else []
+        spans.append(Span(fit(card.skill, 14 if cells < 110 else 16), "bright"))
+        spans += [Span(fit(card.model, 19) + " ", "dim")] if cells >= 112 else []
+        spans.append(Span(fit(card.progress, 16), "text"))
         shown = f"{self.look.glyph(card.verdict)} {verdict.word}" if card.verdict else ""
         spans.append(Span(fit(shown, 16), verdict.ink))
-        age = right(f"{ago(time.time() - card.began)} ago" if card.began else "", 11)
-        rest = cells - sum(len(s.text) for s in spans) - len(age)
-        return [*spans, Span(fit(key if rest > 18 else "", max(0, rest)), "faint"), Span(age, "dim")]
+        age = ago(time.time() - card.began) if card.began else ""
+        return [*spans, Span(right(age, max(0, cells - sum(len(s.text) for s in spans))), "dim")]
 
     def nothing(self) -> list[Line]:
         if not self.loaded:

@@ -38,12 +38,11 @@ async def test_later_stages_go_first_then_later_turns_then_who_came_first():
     gate, order, done = Gate(1), [], asyncio.Event()
     done.set()
     wanted = [(1, 1), (3, 1), (1, 2), (3, 1), (2, 5)]
-    async with asyncio.TaskGroup() as group:
-        async with gate.admit():
-            for priority in wanted:
-                group.create_task(hold(gate, priority, order, done))
-            await settle()
-            assert gate.queued == 5
+    async with asyncio.TaskGroup() as group, gate.admit():
+        for priority in wanted:
+            group.create_task(hold(gate, priority, order, done))
+        await settle()
+        assert gate.queued == 5
     assert order == [(3, 1), (3, 1), (2, 5), (1, 2), (1, 1)]
 
 
@@ -119,7 +118,7 @@ async def test_permits_survive_random_arrivals_cancellations_and_failures():
                 raise ValueError
 
     tasks = [asyncio.create_task(call()) for _ in range(300)]
-    for number, task in enumerate(tasks):
+    for number in range(300):
         if number % 10 == 0:
             gate.resize(dice.randint(1, 6))
         if number % 5 == 0:

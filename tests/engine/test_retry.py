@@ -78,13 +78,13 @@ def test_an_account_without_credit_is_not_retried():
     ("body", "sizes"),
     [
         (
-            {"message": "This model's maximum context length is 4096 tokens. However, you requested 5000 tokens (4000 in "
-             "the messages, 1000 in the completion). Please reduce the length."},
+            {"message": "This model's maximum context length is 4096 tokens. However, you requested 5000 tokens "
+             "(4000 in the messages, 1000 in the completion). Please reduce the length."},
             Sizes(5000, 4096),
         ),
         (
-            {"error": {"message": "'max_tokens' or 'max_completion_tokens' is too large: 900. This model's maximum context "
-             "length is 2048 tokens and your request has 1900 input tokens."}},
+            {"error": {"message": "'max_tokens' or 'max_completion_tokens' is too large: 900. This model's "
+             "maximum context length is 2048 tokens and your request has 1900 input tokens."}},
             Sizes(1900, 2048),
         ),
         (
@@ -112,7 +112,7 @@ def test_a_prompt_that_is_too_long_is_an_overflow_with_its_sizes(body: dict[str,
 @pytest.mark.parametrize(
     ("message", "param", "what"),
     [
-        ("Invalid parameter: 'response_format' of type 'json_schema' is not supported", "response_format", "response_format"),
+        ("'response_format' of type 'json_schema' is not supported", "response_format", "response_format"),
         ("This model does not support guided decoding", "", "response_format"),
         ("unknown field stream_options", "", "stream_options"),
         ('"auto" tool choice requires --enable-auto-tool-choice', "", "tools"),

@@ -18,6 +18,7 @@ from workspace.events import Event, dump_event
 from workspace.files import dump_toml, write_text
 from workspace.lesson import Example, Lesson, Quote, dump_lesson
 from workspace.live import LiveWriter
+from workspace.patch import AppendToSection, Dropped, Edit, Patch, dumps_patch
 from workspace.run import RunFolder, SeedFolder
 
 BEGAN = 1_795_000_000.0
@@ -266,14 +267,24 @@ def _merge(say: Recorder, rng: random.Random, run: RunFolder, *, finished: bool)
 
 def _merged(say: Recorder, rng: random.Random, run: RunFolder, node: str, come: int, go: int, n: int) -> None:
     say.say(e.MergeStarted(node=node))
-    edits = []
+    edits: list[Edit] = []
     for k in range(1, go + 1):
         title = TITLES[(n * 3 + k * k) % len(TITLES)]
         support = max(1, round(rng.expovariate(0.3)) + (4 if node.startswith("m2") else 0))
-        edits.append({"id": f"{node}-E{k}", "text": title, "support": support, "from": [f"t{n:03d}-E{k}"]})
+        lessons = tuple(f"t{(n * 7 + k * j) % 62 + 1:03d}-L1" for j in range(1, min(support, 4) + 1))
+        edits.append(
+            AppendToSection(
+                id=f"{node}-E{k}", section="h2" if k % 2 else "h3", text=f"- {title}.", lessons=lessons,
+                support=tuple(f"task-{j}" for j in range(support)), sources=(f"t{n:03d}-E{k}", f"t{n + 8:03d}-E1"),
+                reason="the same rule in other words" if k % 3 == 0 else "",
+            )
+        )  # fmt: skip
         say.say(e.EditMerged(edit=f"{node}-E{k}", node=node, sources=2, support=support, text=title), 0.01)
     say.say(e.EditDropped(edit=f"{node}-E99", node=node, reason="says the same as a better supported edit"), 0.01)
-    most = max(int(str(edit["support"])) for edit in edits)
+    dropped = (Dropped(id=f"t{n:03d}-E9", reason="says the same as a better supported edit"),)
+    patch = Patch(id=node, key="0" * 16, base="0" * 16, edits=tuple(edits), dropped=dropped)
+    write_text(_seed(run).tree / f"{node}.toml", dumps_patch(patch))
+    most = max(len(edit.support) for edit in edits)
     _agent(say, rng, "merger", node, "merge")
     say.say(e.MergeDone(node=node, edits_in=come, edits_out=go, dropped=n % 3 == 0, support=most))
     _usage(say, rng, 24)
@@ -303,6 +314,7 @@ def _finish(say: Recorder, rng: random.Random, run: RunFolder) -> None:
     for stage in ("analyse", "propose", "settle"):
         if stage == "settle":
             say.say(e.StageEntered(stage="settle", units=1))
+            say.say(e.UnitDone(unit="patch", stage="settle"))
         say.say(e.StageLeft(stage=stage))
     write_text(_seed(run).candidate / "xlsx" / "SKILL.md", CANDIDATE)
     write_text(_seed(run).candidate / "xlsx" / "references" / "rare.md", RARE)

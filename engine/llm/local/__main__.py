@@ -54,6 +54,7 @@ def parser() -> argparse.ArgumentParser:
     serve.add_argument("--threads", type=int, default=0, help="0 = one for each physical core")
     serve.add_argument("--parallel", type=int, default=4, metavar="N", help="requests at once (4)")
     serve.add_argument("--ctx", type=int, default=16384, metavar="TOKENS", help="context shared by all of them (16384)")
+    serve.add_argument("--slot-folder", type=Path, metavar="DIR", help="lets a client copy a prefix from slot to slot")
     serve.add_argument("--watch-stdin", action="store_true", help="end when stdin ends")
     return top
 
@@ -77,7 +78,9 @@ def _status(as_json: bool) -> int:
 
 
 def _serve(given: argparse.Namespace) -> int:
-    options = ServeOptions(_installed(given.model), given.port, given.threads, given.parallel, given.ctx)
+    options = ServeOptions(
+        _installed(given.model), given.port, given.threads, given.parallel, given.ctx, given.slot_folder
+    )
     if given.watch_stdin:
         serve_until_eof(options)
     else:

@@ -18,7 +18,7 @@ import time
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import IO
 
@@ -204,7 +204,7 @@ def _copy(source: IO[bytes], out: IO[bytes], most: int, tell: Callable[[int], No
 
 
 @contextlib.contextmanager
-def _alone(target: Path) -> Iterator[None]:
+def _alone(target: Path) -> Generator[None]:
     """One installation at a time; a second one waits and then finds the file."""
     with target.with_name(target.name + ".lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import http.client
+import importlib
 import json
 import os
 import secrets
 import sys
 import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from engine.llm.local.model import QWEN
+from engine.llm.local.model import QWEN, RUNTIME
 from workspace.errors import EndpointError
 
 KEY_VARIABLE = "T2S_LOCAL_KEY"
 BASE_URL_INSTEAD = "name any OpenAI-compatible server with --base-url URL instead"
 PROMPT_CACHE_MIB = 256
-WARM_UP_SECONDS = 120.0
+REPLY_SECONDS = 300.0
 
 
 class ServeOptions(NamedTuple):
@@ -29,6 +31,8 @@ class ServeOptions(NamedTuple):
     threads: int = 0
     slots: int = 4
     context: int = 16384
+    slot_folder: Path | None = None
+    """Where a slot's state may be saved, so that a prefix evaluated once can be copied to the other slots."""
 
 
 class Ready(NamedTuple):
@@ -44,7 +48,8 @@ def serve_until_eof(options: ServeOptions) -> None:
     """Serve, print the `Ready` line, and end with the process when whoever holds our stdin is gone (kill -9 too)."""
     threading.Thread(target=_end_with_stdin, daemon=True).start()
     server, ready = start(options)
-    _warm_up(ready)
+    # so that the first real call does not pay for the first touch of the model's pages
+    one_token(ready, [{"role": "user", "content": "Hi"}])
     print(json.dumps(ready._asdict()), flush=True)
     threading.Event().wait()
     del server  # alive until here: the server stops when it is collected
@@ -61,7 +66,7 @@ def start(options: ServeOptions) -> tuple[Any, Ready]:
     # Spinning OpenMP threads collapse beside any busy neighbour; the library reads this once, when it is loaded.
     os.environ["OMP_WAIT_POLICY"] = "passive"
     try:
-        import xllamacpp
+        xllamacpp: Any = importlib.import_module(RUNTIME)
     except ImportError as error:
         raise EndpointError(f"the embedded server cannot be loaded ({error}); {missing_wheel()}") from error
     key = os.environ.pop(KEY_VARIABLE, "") or secrets.token_urlsafe(24)
@@ -113,18 +118,29 @@ def _parameters(runtime: Any, options: ServeOptions, key: str, name: str) -> Any
     wanted.fit_params = False
     wanted.ui = False
     wanted.verbosity = 1
+    if options.slot_folder is not None:
+        wanted.slot_save_path = f"{options.slot_folder}/"
     return wanted
 
 
-def _warm_up(ready: Ready) -> None:
-    """One token from the model, so that the first real call does not pay for the first touch of its pages."""
+def post(ready: Ready, path: str, body: object) -> str:
+    """One request to the server at `path` below its root; the reply's text. Raises `EndpointError` when it says no."""
     where = urlsplit(ready.base_url)
-    connection = http.client.HTTPConnection(str(where.hostname), where.port, timeout=WARM_UP_SECONDS)
+    connection = http.client.HTTPConnection(str(where.hostname), where.port, timeout=REPLY_SECONDS)
     headers = {"Authorization": f"Bearer {ready.api_key}", "Content-Type": "application/json"}
-    body = {"model": ready.model, "max_tokens": 1, "messages": [{"role": "user", "content": "Hi"}]}
-    connection.request("POST", f"{where.path}/chat/completions", json.dumps(body), headers)
-    reply = connection.getresponse()
-    text = reply.read().decode(errors="replace")
-    connection.close()
+    try:
+        connection.request("POST", path, json.dumps(body), headers)
+        reply = connection.getresponse()
+        text = reply.read().decode(errors="replace")
+    except (OSError, http.client.HTTPException) as error:
+        raise EndpointError(f"the embedded model does not answer: {error or type(error).__name__}") from error
+    finally:
+        connection.close()
     if reply.status != 200:
         raise EndpointError(f"the embedded model does not answer: {reply.status} {text[:200]}")
+    return text
+
+
+def one_token(ready: Ready, messages: Sequence[Mapping[str, str]], **more: int) -> None:
+    """Evaluate `messages` and take one token."""
+    post(ready, "/v1/chat/completions", {"model": ready.model, "max_tokens": 1, "messages": messages, **more})

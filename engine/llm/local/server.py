@@ -12,13 +12,14 @@ import signal
 import sys
 import tempfile
 from asyncio.subprocess import PIPE, Process
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 from urllib.parse import urlsplit
 
 from engine.llm.local.model import RUNTIME
-from engine.llm.local.serve import BASE_URL_INSTEAD, KEY_VARIABLE, Ready, ServeOptions, missing_wheel
+from engine.llm.local.serve import BASE_URL_INSTEAD, KEY_VARIABLE, Ready, ServeOptions, missing_wheel, one_token, post
 from workspace.errors import EndpointError
 
 READY_SECONDS = 180.0
@@ -49,6 +50,9 @@ class LocalServer:
         self._log: IO[bytes] | None = None
         self._child: Process | None = None
         self._stopping = False
+        self._slot_folder: tempfile.TemporaryDirectory[str] | None = None
+        self._primed = ""
+        self._priming = asyncio.Lock()
         self.ready = Ready("", secrets.token_urlsafe(24), "", slots)
 
     @property
@@ -107,6 +111,18 @@ class LocalServer:
                 raise EndpointError(self._obituary(code))
             await self.restart()
 
+    async def prime(self, head: Sequence[Mapping[str, str]]) -> None:
+        """Evaluate `head`, the messages with which a group of coming calls begins, once for all slots.
+
+        Without this every slot evaluates the same text for itself, which is most of the work of short calls. Does
+        nothing when `head` was the last one primed. Raises `EndpointError` when the server is gone.
+        """
+        key = json.dumps(list(map(dict, head)))
+        async with self._priming:
+            if key != self._primed:
+                await asyncio.to_thread(self._prime, head)
+                self._primed = key
+
     async def stop(self) -> None:
         """End of its stdin first, then SIGTERM, then SIGKILL; returns when the child is gone."""
         self._stopping = True
@@ -124,6 +140,15 @@ class LocalServer:
         if self._log is not None:
             self._log.close()
             self._log = None
+        if self._slot_folder is not None:
+            self._slot_folder.cleanup()
+            self._slot_folder = None
+
+    def _prime(self, head: Sequence[Mapping[str, str]]) -> None:
+        one_token(self.ready, [*head, {"role": "user", "content": "."}], id_slot=0)
+        post(self.ready, "/slots/0?action=save", {"filename": "head"})
+        for slot in range(1, self.slots):
+            post(self.ready, f"/slots/{slot}?action=restore", {"filename": "head"})
 
     def _running(self) -> Process:
         if self._child is None:
@@ -134,6 +159,9 @@ class LocalServer:
         if importlib.util.find_spec(RUNTIME) is None:
             raise EndpointError(f"the embedded model's server is not installed; {missing_wheel()}")
         self._log = self._log or self._open_log()
+        self._slot_folder = self._slot_folder or tempfile.TemporaryDirectory(prefix="t2s-slots-")
+        self._options = self._options._replace(slot_folder=Path(self._slot_folder.name))
+        self._primed = ""
         self._child = await asyncio.create_subprocess_exec(
             *self._command(), stdin=PIPE, stdout=PIPE, stderr=self._log, env=self._environment(), start_new_session=True
         )
@@ -156,7 +184,14 @@ class LocalServer:
     def _command(self) -> list[str]:
         o = self._options
         command = [sys.executable, "-P", "-m", "engine.llm.local", "serve", "--watch-stdin", "--model", str(o.model)]
-        return [*command, f"--port={o.port}", f"--threads={o.threads}", f"--parallel={o.slots}", f"--ctx={o.context}"]
+        return [
+            *command,
+            f"--port={o.port}",
+            f"--threads={o.threads}",
+            f"--parallel={o.slots}",
+            f"--ctx={o.context}",
+            f"--slot-folder={o.slot_folder}",
+        ]
 
     def _environment(self) -> dict[str, str]:
         return {**os.environ, "OMP_WAIT_POLICY": "passive", KEY_VARIABLE: self.api_key, "PYTHONUNBUFFERED": "1"}

@@ -1,0 +1,59 @@
+"""What a run would cost, before anything is spent."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workspace.config import Config
+from workspace.estimate import Facts, estimate, merge_nodes
+
+FACTS = Facts(skill=500, total=64, failed=40, passed=20)
+
+
+def _config(**sections: object) -> Config:
+    return Config.model_validate({"endpoint": {"base_url": "http://h/v1", "model": "m"}, **sections})
+
+
+@given(st.integers(0, 2000), st.integers(2, 40))
+def test_a_tree_has_one_root_and_no_merge_reads_more_than_the_fan_in(patches: int, fan_in: int) -> None:
+    nodes, level = 0, patches
+    while level > 1:
+        level = -(-level // fan_in)
+        nodes += level
+    assert merge_nodes(patches, fan_in) == nodes
+
+
+def test_only_the_trajectories_of_the_source_are_analysed() -> None:
+    units = {
+        source: next(row.units for row in estimate(_config(source=source), FACTS).rows if row.stage == "analyse")
+        for source in ("error", "success", "combined")
+    }
+    assert units == {"error": 40, "success": 20, "combined": 60}
+
+
+def test_given_traces_are_not_rolled_out_and_not_validated_without_a_domain() -> None:
+    assert [row.stage for row in estimate(_config(), FACTS).rows] == ["analyse", "propose", "merge"]
+
+
+def test_a_domain_costs_its_tries_and_both_sides_of_the_verdict() -> None:
+    domain = {"name": "house", "family": "date", "evolve": 12, "validation": 12, "test": 40}
+    rows = {row.stage: row.units for row in estimate(_config(domain=domain), Facts(skill=500)).rows}
+    assert (rows["rollout"], rows["analyse"], rows["validate"]) == (12, 12, 2 * 12 + 2 * 40)
+
+
+def test_a_created_skill_is_drafted_once() -> None:
+    config = _config(skill={"create": "x", "about": "y"}, domain={"name": "house"})
+    assert estimate(config, Facts(skill=400)).rows[0][:3] == ("draft", 1, 1)
+
+
+def test_rules_that_the_program_places_cost_no_call() -> None:
+    rows = {row.stage: row for row in estimate(_config(style={"replies": "lines"}), FACTS).rows}
+    assert (rows["propose"].units, rows["propose"].calls, rows["propose"].prompt) == (40, 0, 0)
+
+
+@given(st.integers(1, 5), st.integers(1, 3))
+def test_more_seeds_and_rounds_never_cost_less(seeds: int, rounds: int) -> None:
+    one, many = estimate(_config(), FACTS), estimate(_config(run={"seeds": seeds, "rounds": rounds}), FACTS)
+    assert many.calls >= one.calls
+    assert many.calls == sum(row.calls for row in many.rows)
