@@ -117,8 +117,8 @@ class Agent:
         request = self._request(talk, schema, seed)
         try:
             return await self._desk.caller.ask(place, request, self._hear)
-        except Capability:
-            if request.json_schema is None:
+        except Capability as failure:
+            if request.json_schema is None or failure.what != "response_format":
                 raise
             self._desk.schemas.refused.add(request.model)
             return await self._desk.caller.ask(place, self._request(talk, None, seed), self._hear)
@@ -131,9 +131,14 @@ class Agent:
         if self._model.enable_thinking is not None:
             extra["chat_template_kwargs"] = {"enable_thinking": self._model.enable_thinking}
         return Request(
-            model=model, messages=talk, temperature=self._model.temperature, max_tokens=self._model.max_tokens, seed=seed,
-            json_schema=schema if self._desk.schemas.allowed(model) else None, extra=extra,
-        )  # fmt: skip
+            model=model,
+            messages=talk,
+            temperature=self._model.temperature,
+            max_tokens=self._model.max_tokens,
+            seed=seed,
+            json_schema=schema if self._desk.schemas.allowed(model) else None,
+            extra=extra,
+        )
 
     def _hear(self, delta: Delta) -> None:
         text = delta.text or delta.reasoning

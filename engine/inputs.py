@@ -24,8 +24,8 @@ def check_inputs(run: RunFolder, *, accept: bool) -> None:
         changed = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
         if changed and not accept:
             raise InputError(
-                f"run {run.id} was made from other inputs: {', '.join(changed[:6])} changed since; put them back, or go "
-                "on with --accept-changes, which does again what read them"
+                f"run {run.id} was made from other inputs: {', '.join(changed[:6])} changed since; put them back, "
+                "or go on with --accept-changes, which does again what read them"
             )
         if not changed:
             return

@@ -1,4 +1,4 @@
-"""From a model's text to data. A parse that fails raises `BadReply`, whose message is the next thing the model reads."""
+"""From a model's text to data. A parse that fails raises `BadReply`: its message is the next thing the model reads."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def spoken(reply: Reply) -> str:
 
 
 def parse_json(reply: Reply, model: type[M]) -> M:
-    """The reply as `model`: JSON as it is, in the last fence, or the outermost object; repaired unless it was cut off."""
+    """The reply as `model`: JSON as it is, in the last fence, or the outermost object; repaired unless cut off."""
     if reply.finish == "length":
         raise BadReply("the reply was cut off at the token limit; answer again, shorter")
     data = _find_object(spoken(reply))

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "t2s_tui")]
+sys.path.insert(0, str(ROOT))
 
 from t2s_tui.app import T2SApp  # noqa: E402
 from t2s_tui.theme import Look  # noqa: E402
@@ -95,7 +95,7 @@ def recorded(folder: Path, given: str | None) -> dict[str, RunFolder]:
         copy = folder / "runs" / Path(given).resolve().name
         shutil.copytree(given, copy)
         return {"now": RunFolder(copy), "finished": RunFolder(copy)}
-    from recorded import write_run
+    from tests.t2s_tui.recorded import write_run
 
     runs = folder / "runs"
     return {

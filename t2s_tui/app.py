@@ -21,9 +21,6 @@ from textual.app import App as Textual
 from textual.app import SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
-from workspace.errors import T2SError
-from workspace.files import write_text
-from workspace.run import RunFolder
 
 from t2s_tui.feed import Changes, Feed
 from t2s_tui.keys import APP, bindings, keymap_file, known_ids, user_keymap
@@ -33,12 +30,15 @@ from t2s_tui.screens.live import LiveScreen
 from t2s_tui.screens.runs import RunsScreen
 from t2s_tui.text import clock, count, plural, safe
 from t2s_tui.theme import PALETTES, Look, chosen_look, textual_theme
+from t2s_tui.widgets.canvas import Span
 from t2s_tui.widgets.guard import Harmless
-from t2s_tui.widgets.status import Badge
+from t2s_tui.widgets.status import Said
+from workspace.errors import T2SError
+from workspace.files import write_text
+from workspace.run import RunFolder
 
 FPS = 4
 FAST = 10
-SMALLEST = (60, 15)
 TWICE = 2.0
 PATIENCE = 3.0
 SLOW_AFTER = 3
@@ -57,6 +57,9 @@ class T2SApp(Textual[int]):
     BINDINGS: list[BindingType] = [*bindings(APP)]
     CSS = """
     Screen { background: $background; color: $foreground; }
+    * { scrollbar-background: $surface; scrollbar-background-hover: $surface; scrollbar-background-active: $surface;
+        scrollbar-color: $t2s-rule; scrollbar-color-hover: $t2s-dim; scrollbar-color-active: $primary;
+        scrollbar-corner-color: $surface; scrollbar-size-vertical: 1; }
     Toast { padding: 0 1; width: 60; background: $boost; border-left: outer $primary; }
     Toast.-error { border-left: outer $error; }
     Toast .toast--title { text-style: none; }
@@ -125,7 +128,9 @@ class T2SApp(Textual[int]):
         feed.poll()
         view = feed.view
         use = view.usage
-        lines = [f"run {feed.run.id}  {feed.state}  {clock(feed.elapsed)}  {plural(len(view.lessons), 'lesson')}  {count(use.prompt + use.completion)} tokens"]
+        lines = [
+            f"run {feed.run.id}  {feed.state}  {clock(feed.elapsed)}  {plural(len(view.lessons), 'lesson')}  {count(use.prompt + use.completion)} tokens"
+        ]
         if view.verdict is not None:
             lines.append(f"verdict: {view.verdict.decision}  {view.verdict.sentence}")
         if feed.alive:
@@ -187,25 +192,29 @@ class T2SApp(Textual[int]):
         writer = self._writer()
         return writer is not None and not writer.is_alive()
 
-    def badges(self) -> list[Badge]:
+    def badges(self) -> list[Span]:
         """What the header says at its right end."""
-        found = [Badge("slow link")] if self._skipped >= SLOW_AFTER else []
-        return [*found, Badge("read-only", "dim")] if self.readonly else found
+        found = [Span("slow link", "bad")] if self._skipped >= SLOW_AFTER else []
+        return [*found, Span("read-only", "dim")] if self.readonly else found
 
-    def needs(self, feed: Feed) -> str:
-        """One sentence when the run waits for a person; else empty."""
+    def notice(self, feed: Feed) -> Said | None:
+        """What the run needs from a person, or what came out of it."""
         view = feed.view
         match feed.state:
             case "lost" if not self.readonly:
-                return "The engine is gone. R starts it again; everything finished is kept."
+                return Said("The engine is gone; everything finished is kept.", "bad", "R resumes")
             case "paused":
-                return f"Paused{_why(view.why)}. Space goes on."
+                return Said(f"Paused{_why(view.why)}", "bad", "space goes on")
             case "incomplete":
-                return f"Ended with failed units{_why(view.why)}. R tries them again."
+                return Said(f"Ended with failed units{_why(view.why)}", "bad", "R tries them again")
             case "failed":
-                return f"The run failed{_why(view.why)}. R tries again."
+                return Said(f"The run failed{_why(view.why)}", "bad", "R tries again")
+            case "finished" if view.verdict is not None:
+                return Said(view.verdict.sentence, self.look.mark(view.verdict.decision).ink, "v verdict  d diff")
+            case _ if view.endpoint_lost and not view.ended:
+                return Said(f"The endpoint does not answer: {view.endpoint_lost}", "bad")
             case _:
-                return f"The endpoint does not answer: {view.endpoint_lost}" if view.endpoint_lost else ""
+                return None
 
     # --- leaving --------------------------------------------------------------------------------------------------
 
@@ -218,7 +227,9 @@ class T2SApp(Textual[int]):
             self.leave(self.exit_code())
             return
         self._asked_to_leave = now
-        self.tell("ctrl+c once more leaves; the run goes on" if self.feed and self.feed.alive else "ctrl+c once more leaves")
+        self.tell(
+            "ctrl+c once more leaves; the run goes on" if self.feed and self.feed.alive else "ctrl+c once more leaves"
+        )
 
     async def action_quit(self) -> None:
         self.leave(self.exit_code())
@@ -294,7 +305,7 @@ class T2SApp(Textual[int]):
 
 
 def _why(text: str) -> str:
-    return f" ({safe(text, 300)})" if text else ""
+    return f": {safe(text, 300)}" if text else ""
 
 
 def _end_anyway(seconds: float, code: int, terminal: list[Any] | None) -> threading.Timer:

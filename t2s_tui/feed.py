@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from t2s_tui.text import safe_lines, wrap
 from workspace import events as e
 from workspace.errors import LessonInvalid
 from workspace.events import STAGES, Stage
@@ -23,10 +24,10 @@ from workspace.pool import load
 from workspace.run import RunFolder, SeedFolder, alive, load_view
 from workspace.view import ENDED, RunView
 
-from t2s_tui.text import LONGEST, safe_lines, wrap
-
 LINES = 200
 """Lines of streamed text kept for an agent; the rest is on the disk."""
+LINE = 1_000
+"""Characters of one streamed line that are kept."""
 TAILS = 96
 """Agents whose text is kept; those that spoke longest ago go first."""
 AT_ONCE = 5_000
@@ -55,11 +56,11 @@ class Tail:
             self._close()
             self._lines.append("")
         *whole, rest = (self._open + text).replace("\r\n", "\n").split("\n")
-        self._lines.extend(whole[-LINES:])
+        self._lines.extend(line[:LINE] for line in whole[-LINES:])
         self._open = rest
-        while len(self._open) > LONGEST:
-            self._lines.append(self._open[:LONGEST])
-            self._open = self._open[LONGEST:]
+        while len(self._open) > LINE:
+            self._lines.append(self._open[:LINE])
+            self._open = self._open[LINE:]
 
     def rows(self, cells: int, height: int) -> list[str]:
         """The last `height` safe rows, wrapped to `cells`."""

@@ -10,7 +10,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -41,6 +42,15 @@ class EngineFailed(T2SError):
 
 class EngineRefused(InputError):
     """The engine found the run's input unusable: nothing was started."""
+
+
+class _Child(subprocess.Popen[bytes]):
+    """An engine outlives its face by design, so nobody need be warned that it does."""
+
+    def __del__(self) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            super().__del__()
 
 
 class Engine:
@@ -82,12 +92,14 @@ def start(
     knobs: Mapping[str, str] | None = None,
     accept_changes: bool = False,
     new: bool = False,
+    called_off: Callable[[], bool] = lambda: False,
 ) -> Engine:
     """Start the engine of `run`; returns once it has said in the journal that the run goes on.
 
     `watch`: the engine stops softly when this process is gone. `knobs`: dotted setting → value for this engine life.
-    `new`: the run was made just now, so it is removed again when the engine refuses its input. Raises `EngineRefused`
-    (exit 2) or `EngineFailed` with the engine's own sentence.
+    `new`: the run was made just now, so it is removed again when the engine refuses its input. `called_off` is asked
+    again and again; when it says yes the engine is ended and `KeyboardInterrupt` raised. Raises `EngineRefused` (exit
+    2) or `EngineFailed` with the engine's own sentence.
     """
     if alive(run):
         raise BusyError(f"run {run.id} is already at work; watch it with `t2s attach {run.id}`")
@@ -98,7 +110,7 @@ def start(
     said = _size(run.log)
     engine = Engine(_spawn(run, options, watch))
     try:
-        _wait_for_start(run, engine, offset)
+        _wait_for_start(run, engine, offset, called_off)
     except BaseException:
         _call_off(run, engine, offset, new)
         raise
@@ -133,10 +145,10 @@ def environment() -> dict[str, str]:
     return env
 
 
-def _spawn(run: RunFolder, options: list[str], watch: bool) -> subprocess.Popen[bytes]:
+def _spawn(run: RunFolder, options: list[str], watch: bool) -> _Child:
     command = [sys.executable, "-P", "-m", "engine", str(run.path), *options]
     with _open_log(run) as log:
-        return subprocess.Popen(
+        return _Child(
             command,
             env=environment(),
             stdin=subprocess.PIPE if watch else subprocess.DEVNULL,
@@ -153,8 +165,10 @@ def _open_log(run: RunFolder) -> IO[bytes]:
         raise disk_error(run.log, error) from error
 
 
-def _wait_for_start(run: RunFolder, engine: Engine, offset: int) -> None:
+def _wait_for_start(run: RunFolder, engine: Engine, offset: int, called_off: Callable[[], bool]) -> None:
     while engine.code() is None and not _has_started(run, offset):
+        if called_off():
+            raise KeyboardInterrupt
         time.sleep(LOOK)
 
 

@@ -60,6 +60,10 @@ class Interrupts:
         self.count = 0
         self._before: Any = None
 
+    def any(self) -> bool:
+        """Has there been one?"""
+        return self.count > 0
+
     def __enter__(self) -> Interrupts:
         self._before = signal.signal(signal.SIGINT, self._take)
         return self
@@ -118,14 +122,21 @@ class Printer:
             self.say(BY_CONSTRUCTION)
 
 
-def watch(run: RunFolder, printer: Printer, engine: Engine | None, *, offset: int = 0, demo: bool = False) -> int:
+def watch(
+    run: RunFolder,
+    printer: Printer,
+    engine: Engine | None,
+    interrupts: Interrupts,
+    *,
+    offset: int = 0,
+    demo: bool = False,
+) -> int:
     """Show `run` until it is over; returns the run's exit code (130 after Ctrl-C).
 
     With an `engine` of ours, Ctrl-C asks it to stop (twice: at once) and a hold ends the watch; without one we only
     look on, and Ctrl-C ends the looking.
     """
-    with Interrupts() as interrupts:
-        code = _Watch(run, printer, engine, interrupts, offset).until_over()
+    code = _Watch(run, printer, engine, interrupts, offset).until_over()
     printer.end(run, demo=demo)
     return 130 if interrupts.count else code
 

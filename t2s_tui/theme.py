@@ -15,6 +15,8 @@ from typing import NamedTuple
 from rich.style import Style
 from textual.theme import Theme
 
+from workspace.errors import ConfigError
+
 # Blue is alive, sage is good, orange needs a look, violet is what a person did. All else is grey.
 DARK: Mapping[str, str] = {
     "back": "#0f1318",
@@ -171,7 +173,7 @@ def ink_style(palette: str, ink: str, back: str) -> Style:
     return Style(
         color=colours.get(name, colours["text"]),
         bgcolor=colours[back or "back"],
-        **{extra: True for extra in extras},  # pyright: ignore[reportArgumentType]
+        **dict.fromkeys(extras, True),  # pyright: ignore[reportArgumentType]
     )
 
 
@@ -207,10 +209,15 @@ def textual_theme(palette: str) -> Theme:
 
 
 def chosen_look(environment: Mapping[str, str] | None = None, ascii_only: bool | None = None) -> Look:
-    """The look for this terminal: `T2S_THEME` names the palette, `T2S_ASCII` or a non-UTF-8 locale the plain glyphs."""
+    """The look for this terminal: `T2S_THEME` names the palette, `T2S_ASCII` or a non-UTF-8 locale the plain glyphs.
+
+    Raises `ConfigError` for a palette that is not there.
+    """
     env = os.environ if environment is None else environment
-    palette = env.get("T2S_THEME", DEFAULT)
+    palette = env.get("T2S_THEME") or DEFAULT
+    if palette not in PALETTES:
+        raise ConfigError(f"T2S_THEME: no palette {palette!r}; there are {', '.join(PALETTES)}")
     if ascii_only is None:
         encoding = locale.getpreferredencoding(False).lower().replace("-", "")
-        ascii_only = env.get("T2S_ASCII", "") not in ("", "0") or encoding not in ("utf8", "utf8mb4")
-    return Look(palette if palette in PALETTES else DEFAULT, ascii_only)
+        ascii_only = env.get("T2S_ASCII", "") not in ("", "0") or encoding != "utf8"
+    return Look(palette, ascii_only)

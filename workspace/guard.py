@@ -18,7 +18,7 @@ from workspace.apply import Applied, Conflict, Placed, Refused, apply, conflicts
 from workspace.outline import Outline, is_markdown, outline
 from workspace.patch import MAIN, Delete, DeleteFile, Edit, Replace
 from workspace.place import Plan, plan_of
-from workspace.rules import MAX_LINES, MAX_REFERENCE_LINES, MAX_TOKENS, RULES, Finding, Rule, Severity
+from workspace.rules import MAX_LINES, MAX_REFERENCE_LINES, MAX_TOKENS, RULES, Finding, Rule, Severity, heading_paths
 from workspace.skill import Skill, split_lines
 
 __all__ = ["RULES", "Rule", "Settled", "Violation", "Withheld", "compare", "guard_edits", "lint", "settle"]
@@ -202,7 +202,7 @@ def _structure(skill: Skill, applied: Applied) -> Iterator[Violation]:
         for n in changed[:1]:
             before, after = was[sources[n] or 0] or "text", now[n] or "text"
             message = f"text of S0 that was {before} has become {after}"
-            edit = _nearest(applied.origins[file], n)
+            edit = _cause(outline(new), applied.origins[file], n)
             yield Violation(rule="structure", severity="error", file=file, line=n + 1, message=message, edit=edit)
 
 
@@ -219,7 +219,11 @@ def _roles(plan: Outline) -> list[str]:
     return roles
 
 
-def _nearest(origins: Sequence[str | None], line: int) -> str | None:
+def _cause(plan: Outline, origins: Sequence[str | None], line: int) -> str | None:
+    """Who wrote the first line of the block that `line` has become part of, else the nearest edit above, else below."""
+    opener = next((b.start for b in plan.blocks if b.start <= line < b.end), line)
+    if origins[opener]:
+        return origins[opener]
     above = [o for o in origins[:line] if o]
     below = [o for o in origins[line:] if o]
     return above[-1] if above else below[0] if below else None
@@ -256,11 +260,11 @@ def _took_away(skill: Skill, edit: Edit, name: str) -> bool:
 
 
 def _heading_writers(violation: Violation, applied: Applied) -> set[str]:
-    """The edits that wrote a heading of the same words as the one complained about."""
-    plan = outline(applied.skill.text(violation.file) or "")
-    title = next((h.title.casefold() for h in plan.headings if h.start + 1 == violation.line), "")
+    """The edits that wrote the heading complained about or its twins."""
+    paths = list(heading_paths(outline(applied.skill.text(violation.file) or "")))
+    same = next((path for h, path in paths if h.start + 1 == violation.line), None)
     origins = applied.origin(violation.file)
-    return {o for h in plan.headings if h.title.casefold() == title and (o := origins[h.start])}
+    return {o for h, path in paths if path == same and (o := origins[h.start])}
 
 
 def _heaviest(violation: Violation, applied: Applied, edits: Sequence[Edit]) -> list[Edit]:

@@ -117,8 +117,8 @@ class Outline:
 
 
 def blank(line: str) -> bool:
-    """Blank as Markdown has it: only spaces and tabs."""
-    return not line.strip(BLANK)
+    """Blank as Markdown has it: only spaces and tabs. A byte order mark is no text."""
+    return not line.removeprefix("\ufeff").strip(BLANK)
 
 
 def is_markdown(path: str) -> bool:
@@ -228,7 +228,7 @@ def _definitions(lines: Sequence[str], tokens: Sequence[Token], head: int) -> It
             covered.update(range(*token.map))
     start = None
     for n in range(len(lines) + 1):
-        loose = n < len(lines) and n not in covered and not blank(lines[n].removeprefix("\ufeff"))
+        loose = n < len(lines) and n not in covered and not blank(lines[n])
         if loose and start is None:
             start = n
         elif not loose and start is not None:

@@ -170,8 +170,12 @@ def _block(plan: Outline, file: str, name: str, or_top: bool = False) -> Block:
 def _section(plan: Outline, file: str, name: str) -> Block:
     block = _block(plan, file, name, or_top=True)
     if block.kind not in {"heading", "top"}:
-        raise No(f"{name} of {file} is no section but a {block.kind}; its section is {plan.section_of(name)}")
+        raise No(f"{name} of {file} is no section but {_a(block.kind)}; its section is {plan.section_of(name)}")
     return block
+
+
+def _a(kind: str) -> str:
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 def _words(text: str) -> str:
@@ -284,7 +288,7 @@ def _replace(plan: Outline, edit: Replace) -> Put:
 def _delete(plan: Outline, edit: Delete) -> Put:
     block = _block(plan, edit.file, edit.block)
     if edit.section and block.kind != "heading":
-        raise No(f"{block.id} of {edit.file} is no section but a {block.kind}")
+        raise No(f"{block.id} of {edit.file} is no section but {_a(block.kind)}")
     end = plan.back(block.section_end, block.end) if edit.section else block.end
     return Put(edit.id, len(edit.support), "remove", edit.file, block.start, end, anchor=(block.id, block.id))
 

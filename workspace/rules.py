@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 from workspace.errors import SkillError
 from workspace.hazards import Hazard, home_paths, poison, secrets
 from workspace.links import links, mentions, resolve
-from workspace.outline import Outline, is_markdown, outline, without_marks
+from workspace.outline import Block, Outline, is_markdown, outline, without_marks
 from workspace.patch import MAIN, AddSection, Create, Delete, DeleteFile, Edit
 from workspace.place import Refusal, plan_of
 from workspace.skill import NAME, Skill, front_matter_end, path_fault, split_lines
@@ -23,8 +23,8 @@ Severity = Literal["error", "warning"]
 KEYS = ("name", "description", "license", "compatibility", "metadata", "allowed-tools")
 MAX_LINES, MAX_TOKENS, MAX_REFERENCE_LINES = 500, 5000, 300
 _PLACEHOLDERS = {
-    "new section", "section", "section title", "title", "heading", "untitled", "placeholder",
-    "todo", "tbd", "fixme", "xxx", "...", "…",
+    "new section", "section title", "heading title", "untitled", "placeholder", "todo", "tbd", "fixme",
+    "xxx", "...", "…",
 }  # fmt: skip
 
 
@@ -39,6 +39,7 @@ class Finding(NamedTuple):
 
 
 Findings = Iterator[Finding]
+Path = tuple[tuple[int, str], ...]
 
 
 class Rule(NamedTuple):
@@ -146,17 +147,15 @@ def _headings(skill: Skill, folder: str | None) -> Findings:
 
 
 def _bad_headings(file: str, plan: Outline) -> Findings:
-    path: list[tuple[int, str]] = []
-    seen: Counter[tuple[tuple[int, str], ...]] = Counter()
-    for h in plan.headings:
-        name = h.title.strip("#*_` ").casefold()
-        path = [*(p for p in path if p[0] < h.level), (h.level, name)]
-        seen[tuple(path)] += 1
+    seen: Counter[Path] = Counter()
+    for h, path in heading_paths(plan):
+        seen[path] += 1
+        name = path[-1][1]
         if not name:
             yield Finding(file, h.start + 1, "a heading without words", "empty")
         elif name.rstrip(":.") in _PLACEHOLDERS or name in _PLACEHOLDERS or re.match(r"(?:todo|tbd|fixme)\b", name):
             yield Finding(file, h.start + 1, f"{h.title!r} is a placeholder, not a heading", f"placeholder {name}")
-        elif seen[tuple(path)] > 1:
+        elif seen[path] > 1:
             yield Finding(file, h.start + 1, f"a second heading {h.title!r} in the same section", f"twice {name}")
 
 
@@ -235,6 +234,14 @@ def _new_poison(before: Skill, after: Skill) -> Findings:
             yield Finding(file, hazard.line, f"the text {hazard.message}", hazard.found)
 
 
+def heading_paths(plan: Outline) -> Iterator[tuple[Block, Path]]:
+    """Each heading with the (level, title) of all it stands under and its own: equal for two of one section."""
+    path: Path = ()
+    for h in plan.headings:
+        path = (*(p for p in path if p[0] < h.level), (h.level, h.title.strip("#*_` ").casefold()))
+        yield h, path
+
+
 # --- helpers -------------------------------------------------------------------------------------------------------
 
 
@@ -283,7 +290,7 @@ def _known(skill: Skill) -> str:
 
 def _head(text: str) -> str:
     lines = split_lines(text)
-    return "".join(lines[: max(front_matter_end(lines), 0)])
+    return "".join(lines[: max(front_matter_end(lines), 0)]).rstrip("\r\n")
 
 
 def _key_line(body: str, key: str) -> int:

@@ -187,7 +187,7 @@ def _planned_skill(run: RunFolder) -> str:
 
 def _result(run: RunFolder) -> str | None:
     folder = result_skill(run)
-    return str(folder) if folder else None
+    return str(folder.resolve()) if folder else None
 
 
 def _only_folder(parent: Path) -> Path | None:

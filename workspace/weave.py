@@ -79,7 +79,8 @@ class Seam:
 def weave(plan: Outline, puts: Sequence[Put], markdown: bool = True) -> Woven:
     """`plan.lines` with all of `puts`, which must not conflict. Any order of `puts` gives the same result."""
     bom = bool(plan.lines) and plan.lines[0].startswith(BOM)
-    lines = [plan.lines[0].removeprefix(BOM), *plan.lines[1:]] if plan.lines else []
+    first = plan.lines[0].removeprefix(BOM) if plan.lines else ""
+    lines = [first, *plan.lines[1:]] if first else []
     row = _Row(plan, lines, sorted(puts, key=_order))
     row.build()
     if markdown:
@@ -314,7 +315,7 @@ def _emit(row: _Row, needs: Sequence[int], line_end: str, bom: str) -> Woven:
                 for line in solid.lines:
                     add(line.rstrip("\r\n") + line_end, solid.put.edit)
                 written.append(Written(solid.put.edit, len(lines) - len(solid.lines) + 1, len(lines)))
-    return Woven(bom + "".join(lines), tuple(origins), tuple(sources), tuple(written))
+    return Woven(bom + "".join(lines) if lines else "", tuple(origins), tuple(sources), tuple(written))
 
 
 def _kept(row: _Row, n: int) -> list[str]:

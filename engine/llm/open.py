@@ -1,4 +1,4 @@
-"""Opening a run's endpoint, checked before it is used: the embedded model as a child, or any OpenAI-compatible server."""
+"""Opening a run's endpoint, checked before it is used: the embedded model or any OpenAI-compatible server."""
 
 from __future__ import annotations
 

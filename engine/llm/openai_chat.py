@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 CONNECTIONS = 1024
-KEEP_ALIVE = 60.0  # seconds
+KEEP_ALIVE = 4.0  # seconds; uvicorn (vLLM) and llama.cpp close a connection that was idle for 5
 LIST_WITHIN = 15.0  # seconds for GET /models
 DRAIN_WITHIN = 0.25  # seconds to wait for the end of a finished stream, so that its connection can be used again
 
@@ -75,7 +75,7 @@ class OpenAIChat:
                 for delta in reading.close():
                     yield delta
         except Exception as error:
-            raise await self._failure(error, target) from None
+            raise await self._failure(error, target) from _shown_cause(error)
         yield reading.reply()
 
     async def models(self) -> list[str]:
@@ -87,7 +87,7 @@ class OpenAIChat:
             failure = self._hidden(classify(error, self._target))
             if isinstance(failure, Fatal) and getattr(error, "status_code", 0) in (404, 405):
                 raise Capability(f"{self._target.place} has no list of models", "models") from None
-            raise failure from None
+            raise failure from _shown_cause(error)
         rows: list[Any] = page.data or []
         return [str(row.id) for row in rows]
 
@@ -146,15 +146,19 @@ def _client(base_url: str, key: str, connect: float) -> AsyncOpenAI:
     from httpx2 import Limits, Timeout
     from openai import AsyncOpenAI, DefaultAsyncHttpxClient, Omit
 
-    local = urlsplit(base_url).hostname in ("127.0.0.1", "localhost", "::1")
+    address = urlsplit(base_url)
+    local = address.scheme == "http" and address.hostname in ("127.0.0.1", "localhost", "::1")
     transport = DefaultAsyncHttpxClient(
         limits=Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS, keepalive_expiry=KEEP_ALIVE),
         # Reading has no limit here: engine/llm/clocks.py counts first token, silence and total on its own.
         timeout=Timeout(connect=connect, read=None, write=60.0, pool=None),
         trust_env=not local,  # a proxy cannot reach the server of this machine
+        # Plain HTTP on this machine and no way to be sent elsewhere: the certificates (40 ms to load) are never used.
+        verify=not local,
+        follow_redirects=not local,
     )
     headers: dict[str, Any] = {"Accept-Encoding": "identity"}
-    if not (urlsplit(base_url).hostname or "").endswith("openai.com"):
+    if not (address.hostname or "").endswith(".openai.com"):
         headers |= {"OpenAI-Organization": Omit(), "OpenAI-Project": Omit()}  # other hosts are not told
     return AsyncOpenAI(
         base_url=base_url, api_key=key or "none", max_retries=0, http_client=transport, default_headers=headers
@@ -180,6 +184,11 @@ def _body(request: Request, model_default: str, dialect: _Dialect) -> dict[str, 
         schema = {"name": "t2s_reply", "schema": request.json_schema, "strict": True}
         body["response_format"] = {"type": "json_schema", "json_schema": schema}
     return body | request.extra
+
+
+def _shown_cause(error: Exception) -> Exception | None:
+    """A server's own words may hold the key, so its answer is no cause to print; what broke on our side is."""
+    return None if hasattr(error, "status_code") or isinstance(error, CallFailed) else error
 
 
 def _chunks(response: Response) -> AsyncIterator[bytes]:

@@ -174,7 +174,7 @@ def _lesson(trajectory: Trajectory, number: int, finding: Finding) -> Lesson:
 
 
 def examples_of(trajectory: Trajectory) -> tuple[Example, ...]:
-    """The true case behind a lesson, copied: question, given answer when it was wrong, right answer where it is known."""
+    """The true case behind a lesson, copied: question, answer when it was wrong, right answer where it is known."""
     outcome, asked = trajectory.outcome, trajectory.question.strip()
     answered = (outcome.got or trajectory.answer).strip()
     right = (outcome.expected or "").strip() or (answered if outcome.status == "pass" else "")

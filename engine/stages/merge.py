@@ -222,7 +222,8 @@ def _shown(edits: Mapping[str, Edit]) -> str:
 def _tag(alias: str, edit: Edit) -> str:
     verified = ' verified="yes"' if edit.verified else ""
     place = f"{edit.file}#{_at(edit)}"
-    return f'<edit id="{alias}" op="{edit.op}" at="{place}" support="{len(edit.support)}"{verified}>{edit_text(edit)}</edit>'
+    head = f'<edit id="{alias}" op="{edit.op}" at="{place}" support="{len(edit.support)}"{verified}>'
+    return f"{head}{edit_text(edit)}</edit>"
 
 
 def _at(edit: Edit) -> str:

@@ -165,9 +165,7 @@ def _first(error: ValidationError) -> str:
 def _schema() -> dict[str, Any]:
     text = {"type": "string", "maxLength": 4000}
     short = {"type": "string", "maxLength": 200}
-    ops = [
-        "insert_after", "insert_before", "append_to_section", "replace", "delete", "add_section", "create", "delete_file",
-    ]  # fmt: skip
+    ops = ["insert_after", "insert_before", "append_to_section", "replace", "delete", "add_section", "create"]
     link = {
         "type": "object",
         "properties": {"op": {"enum": ["insert_after", "append_to_section"]}, "block": short, "text": text},
@@ -176,12 +174,14 @@ def _schema() -> dict[str, Any]:
     edit = {
         "type": "object",
         "properties": {
-            "op": {"enum": ops}, "file": short, "block": short, "last": short, "section": short, "after": short,
-            "title": short, "path": short, "text": text, "link": link,
+            "op": {"enum": [*ops, "delete_file"]},
+            "text": text,
+            "link": link,
+            **dict.fromkeys(("file", "block", "last", "section", "after", "title", "path"), short),
             "lessons": {"type": "array", "maxItems": 8, "items": short},
         },
         "required": ["op", "lessons"],
-    }  # fmt: skip
+    }
     uncovered = {
         "type": "object",
         "properties": {"lesson": short, "reason": short},

@@ -9,6 +9,7 @@ import time
 from t2s_tui import host
 from t2s_tui.commands.common import add_faces, add_run, example, face, the_run
 from t2s_tui.commands.watching import show
+from t2s_tui.plain import Interrupts
 from workspace.config import FLAGS, KNOBS, SETTINGS, load_config, value_of
 from workspace.errors import BusyError, InputError
 from workspace.events import WishGranted, WishRefused
@@ -84,16 +85,18 @@ def _resume(arguments: argparse.Namespace) -> int:
         return _go_on(run, knobs, arguments.wish)
     loaded = load_view(run)
     how = face(arguments)
-    engine = host.start(
-        run,
-        watch=how != "tui" and not arguments.detach,
-        knobs=knobs,
-        accept_changes=arguments.accept_changes,
-    )
-    if arguments.detach:
-        print(f"{run.id} goes on; watch it with `t2s attach {run.id}`")
-        return 0
-    return show(run, how, engine, fps=arguments.fps, view=loaded.view, offset=loaded.offset)
+    with Interrupts() as interrupts:
+        engine = host.start(
+            run,
+            watch=how != "tui" and not arguments.detach,
+            knobs=knobs,
+            accept_changes=arguments.accept_changes,
+            called_off=interrupts.any,
+        )
+        if arguments.detach:
+            print(f"{run.id} goes on; watch it with `t2s attach {run.id}`")
+            return 0
+        return show(run, how, engine, interrupts, fps=arguments.fps, view=loaded.view, offset=loaded.offset)
 
 
 def _go_on(run: RunFolder, knobs: dict[str, str], wish: WishKind) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 from t2s_tui import host
 from t2s_tui.commands.common import Face, add_faces, add_runs, example, face, has_screen, print_json
 from t2s_tui.commands.watching import show
+from t2s_tui.plain import Interrupts
 from t2s_tui.text import safe
 from workspace.config import FLAGS, SETTINGS, Config, Loaded, check_runnable, expects, load_config
 from workspace.errors import InputError
@@ -132,10 +133,11 @@ def _evolve(config: Config, arguments: argparse.Namespace, label: str, *, demo: 
     run = new_run(config, runs=Path(config.run.runs).expanduser(), label=label)
     _tell_skipped(run)
     watch = how != "tui" and not arguments.detach
-    engine = host.start(run, watch=watch, new=True)
-    if arguments.detach:
-        return _detached(run, how)
-    return show(run, how, engine, fps=arguments.fps, demo=demo)
+    with Interrupts() as interrupts:
+        engine = host.start(run, watch=watch, new=True, called_off=interrupts.any)
+        if arguments.detach:
+            return _detached(run, how)
+        return show(run, how, engine, interrupts, fps=arguments.fps, demo=demo)
 
 
 def _tell_skipped(run: RunFolder) -> None:

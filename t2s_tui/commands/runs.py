@@ -22,6 +22,7 @@ from t2s_tui.commands.common import (
 )
 from t2s_tui.commands.watching import show
 from t2s_tui.narrate import summary_lines
+from t2s_tui.plain import Interrupts
 from t2s_tui.text import safe
 from workspace.errors import BusyError, InputError
 from workspace.files import remove
@@ -101,7 +102,8 @@ def _show(arguments: argparse.Namespace) -> int:
 
 
 def _attach(arguments: argparse.Namespace) -> int:
-    return show(the_run(arguments), face(arguments), None, fps=arguments.fps)
+    with Interrupts() as interrupts:
+        return show(the_run(arguments), face(arguments), None, interrupts, fps=arguments.fps)
 
 
 def _rm(arguments: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ import sys
 
 from t2s_tui.commands.common import Face
 from t2s_tui.host import Engine
-from t2s_tui.plain import Printer, watch
+from t2s_tui.plain import Interrupts, Printer, watch
 from workspace.run import RunFolder
 from workspace.view import RunView
 
@@ -15,6 +15,7 @@ def show(
     run: RunFolder,
     how: Face,
     engine: Engine | None,
+    interrupts: Interrupts,
     *,
     fps: int | None = None,
     demo: bool = False,
@@ -23,11 +24,12 @@ def show(
 ) -> int:
     """Show `run` from journal offset `offset` on (`view` is what came before); returns the code of the command.
 
-    With `engine` this is the run's own face, without it only looks on.
+    With `engine` this is the run's own face, without it only looks on. `interrupts` counts Ctrl-C for the faces that
+    have no keys; the screen takes them as keys.
     """
     if how == "tui":
         from t2s_tui.commands.screen import open_run
 
         return open_run(run, fps)
     printer = Printer(sys.stdout, as_json=how == "json", view=view)
-    return watch(run, printer, engine, offset=offset, demo=demo)
+    return watch(run, printer, engine, interrupts, offset=offset, demo=demo)

@@ -6,15 +6,15 @@ import getpass
 from typing import Any
 
 from textual import work
-from workspace.errors import T2SError
-from workspace.pool import load, restore, set_status
-from workspace.wishes import Wish, WishKind, leave_wish
 
 from t2s_tui import host
 from t2s_tui.feed import Feed, redone, workplace
 from t2s_tui.screens.base import Base
 from t2s_tui.screens.confirm import Confirm
 from t2s_tui.text import plural
+from workspace.errors import T2SError
+from workspace.pool import load, restore, set_status
+from workspace.wishes import Wish, WishKind, leave_wish
 
 OVER = ("finished", "incomplete", "stopped", "failed", "lost")
 
@@ -74,7 +74,9 @@ class RunActions(Base):
             f"Nothing new starts, {plural(use.in_flight, 'call')} in flight finish, then the engine ends.\n"
             "Everything finished is kept: `R` or `t2s resume` goes on from there."
         )
-        if await self.app.push_screen_wait(Confirm(f"Stop run {self.feed.run.id}?", consequence, "stop it", "let it run")):
+        if await self.app.push_screen_wait(
+            Confirm(f"Stop run {self.feed.run.id}?", consequence, "stop it", "let it run")
+        ):
             self._wish("stop", "stopping")
 
     def action_diff(self) -> None:
@@ -185,7 +187,9 @@ class LessonActions(Base):
     async def _delete_own(self, lesson: str) -> None:
         seed = workplace(self.feed.run)
         sure = await self.app.push_screen_wait(
-            Confirm(f"Delete your lesson {lesson}?", "There is no engine's version to go back to.", "delete it", "keep it")
+            Confirm(
+                f"Delete your lesson {lesson}?", "There is no engine's version to go back to.", "delete it", "keep it"
+            )
         )
         if sure and seed is not None:
             restore(seed, lesson)
@@ -231,5 +235,3 @@ def _who() -> str:
         return getpass.getuser()
     except (OSError, KeyError):
         return ""
-
-

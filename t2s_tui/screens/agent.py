@@ -8,10 +8,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from textual.app import ComposeResult
-from workspace.errors import T2SError
-from workspace.files import read_from, read_text
-from workspace.run import RunFolder
-from workspace.trajectory import load_trajectory
 
 from t2s_tui.feed import LINES, Changes, Feed, Tail
 from t2s_tui.keys import Key, bindings
@@ -22,6 +18,10 @@ from t2s_tui.widgets.canvas import BLANK, Line, Span, apart
 from t2s_tui.widgets.find import FindBar
 from t2s_tui.widgets.panel import Reader
 from t2s_tui.widgets.status import Footer, Header, Hint
+from workspace.errors import T2SError
+from workspace.files import read_from, read_text
+from workspace.run import RunFolder
+from workspace.trajectory import load_trajectory
 
 MOST = 2_000_000
 """Bytes of a conversation that are shown: its end."""
@@ -107,7 +107,14 @@ class AgentScreen(RunActions):
         talk.focus()
 
     def hints(self) -> Sequence[Hint]:
-        return [Hint("esc", "back"), Hint("j k", "scroll"), Hint("/", "find"), Hint("n N", "next"), Hint("f", "follow"), Hint("y", "copy")]
+        return [
+            Hint("esc", "back"),
+            Hint("j k", "scroll"),
+            Hint("/", "find"),
+            Hint("n N", "next"),
+            Hint("f", "follow"),
+            Hint("y", "copy"),
+        ]
 
     def pull(self, changes: Changes) -> None:
         self._read()
@@ -136,7 +143,9 @@ class AgentScreen(RunActions):
             talk.messages = conversation(path, size)
         self._read_size, self._version = size, tail.version
         row = self.feed.view.agents.get(self.agent)
-        speaking = row is not None and row.state == "running" and (not talk.messages or talk.messages[-1].role != "assistant")
+        speaking = (
+            row is not None and row.state == "running" and (not talk.messages or talk.messages[-1].role != "assistant")
+        )
         talk.stream = tail if speaking else None
         talk.about = self._about()
         talk.renew()
@@ -189,7 +198,12 @@ def _message(line: bytes) -> Message | None:
         seconds = f"{row['seconds']:.1f} s  " if row.get("seconds") else ""
         tokens = f"{row['tokens']} tokens  " if row.get("tokens") else ""
         finish = str(row.get("finish") or "") if row.get("finish") not in (None, "stop") else ""
-        return Message(int(row.get("turn", 0)), safe(str(row.get("role", "?"))), str(row.get("text", "")), tokens + seconds + finish)
+        return Message(
+            int(row.get("turn", 0)),
+            safe(str(row.get("role", "?"))),
+            str(row.get("text", "")),
+            tokens + seconds + finish,
+        )
     except (ValueError, TypeError, AttributeError):
         return None  # the last line may be half written
 

@@ -28,7 +28,12 @@ class Question(Canvas):
         lines += [Line((), "bar")]
         for sentence in self.consequence.split("\n"):
             lines += [row(Span(f"   {part}", "text"), back="bar") for part in wrap(safe(sentence), cells)]
-        answers = [Span("   y ", "bad+bold"), Span(self.yes, "bad"), Span("      n ", "bright+bold"), Span(self.no, "text")]
+        answers = [
+            Span("   y ", "bad+bold"),
+            Span(self.yes, "bad"),
+            Span("      n ", "bright+bold"),
+            Span(self.no, "text"),
+        ]
         return [Line((), "bar"), *lines, Line((), "bar"), row(*answers, back="bar"), Line((), "bar")]
 
     def rows_needed(self, cells: int) -> int:
@@ -63,5 +68,3 @@ class Confirm(ModalScreen[bool]):
 
     def action_no(self) -> None:
         self.dismiss(False)
-
-

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from textual.app import ComposeResult
-from workspace.files import read_lines, walk
-from workspace.run import RunFolder
 
 from t2s_tui.feed import Feed, workplace
 from t2s_tui.screens.actions import RunActions
@@ -19,6 +17,8 @@ from t2s_tui.widgets.canvas import BLANK, Line, Span, apart, clip, row
 from t2s_tui.widgets.find import FindBar
 from t2s_tui.widgets.panel import Reader
 from t2s_tui.widgets.status import Footer, Header, Hint
+from workspace.files import read_lines, walk
+from workspace.run import RunFolder
 
 BESIDE = 116
 CONTEXT = 4
@@ -87,7 +87,10 @@ class DiffText(Reader):
     def _rows(self, number: int, sign: str, spans: list[Span], back: str, cells: int) -> list[Line]:
         ink = {"−": "bad", "+": "ok"}.get(sign, "faint")
         rows = _wrapped(spans, cells - 8)
-        return [Line((Span(f"{number if not n else '':>5} ", "faint"), Span(f"{sign} ", ink), *part), back) for n, part in enumerate(rows)]
+        return [
+            Line((Span(f"{number if not n else '':>5} ", "faint"), Span(f"{sign} ", ink), *part), back)
+            for n, part in enumerate(rows)
+        ]
 
     def _beside(self, pair: Pair, cells: int) -> list[Line]:
         if pair.before is None and pair.after is None:
@@ -110,7 +113,11 @@ class DiffText(Reader):
             return [Span(" " * cells)]
         text = clip(rows[n], cells - 7)
         rest = " " * (cells - 7 - sum(width(s.text) for s in text))
-        return [Span(f"{number if not n else '':>5}  ", f"faint{tint}"), *(Span(s.text, s.ink + tint if "@" not in s.ink else s.ink) for s in text), Span(rest, f"text{tint}")]
+        return [
+            Span(f"{number if not n else '':>5}  ", f"faint{tint}"),
+            *(Span(s.text, s.ink + tint if "@" not in s.ink else s.ink) for s in text),
+            Span(rest, f"text{tint}"),
+        ]
 
     def _gap(self, cells: int) -> Line:
         return row(Span(f"      {self.look.glyphs.dot} {self.look.glyphs.dot} {self.look.glyphs.dot}", "faint"))
@@ -126,13 +133,26 @@ class DiffScreen(RunActions):
         super().__init__()
         self.feed = feed
         before, after = sides(feed.run)
-        empty = "There is no candidate yet: it is made when the last merge is done." if after is None else "The candidate is the same as the skill."
+        empty = (
+            "There is no candidate yet: it is made when the last merge is done."
+            if after is None
+            else "The candidate is the same as the skill."
+        )
         self._diff = DiffText(compare(before, after) if after else (), empty)
 
     def compose(self) -> ComposeResult:
         yield Header(self.feed, self.t2s.badges)
         yield self._diff
-        yield Footer(lambda: [Hint("esc", "back"), Hint("j k", "scroll"), Hint("/", "find"), Hint("n N", "next"), Hint("v", "verdict"), Hint("y", "copy")])
+        yield Footer(
+            lambda: [
+                Hint("esc", "back"),
+                Hint("j k", "scroll"),
+                Hint("/", "find"),
+                Hint("n N", "next"),
+                Hint("v", "verdict"),
+                Hint("y", "copy"),
+            ]
+        )
         yield FindBar()
 
     def on_mount(self) -> None:
@@ -268,5 +288,3 @@ def _only_folder(parent: Path) -> Path | None:
     if (parent / "SKILL.md").is_file():
         return parent
     return folders[0] if folders else None
-
-

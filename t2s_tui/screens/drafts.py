@@ -46,7 +46,9 @@ def open_lesson(seed: SeedFolder, lesson: str) -> Opened:
 
 def next_own(seed: SeedFolder) -> str:
     """The next free id for a person's own lesson: H001, H002, …"""
-    taken = {p.stem for p in seed.edits.glob("H*.toml")} | {p.stem for p in draft_path(seed, "H").parent.glob("H*.toml")}
+    taken = {p.stem for p in seed.edits.glob("H*.toml")} | {
+        p.stem for p in draft_path(seed, "H").parent.glob("H*.toml")
+    }
     return next(name for n in range(1, 10_000) if (name := f"H{n:03d}") not in taken)
 
 

@@ -42,7 +42,10 @@ class HelpText(Reader):
 
     def _key(self, key: Key, cells: int) -> list[Line]:
         rows = wrap(key.help, max(10, cells - 18))
-        return [row(Span("    " + fit(key.shown if not n else "", 12), "bright"), Span(part, "text")) for n, part in enumerate(rows)]
+        return [
+            row(Span("    " + fit(key.shown if not n else "", 12), "bright"), Span(part, "text"))
+            for n, part in enumerate(rows)
+        ]
 
     def _states(self, cells: int) -> list[Line]:
         lines = [BLANK, row(Span("  What the marks mean", "dim+bold"))]

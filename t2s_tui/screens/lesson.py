@@ -8,11 +8,6 @@ from collections.abc import Sequence
 from textual import work
 from textual.app import ComposeResult, SuspendNotSupported
 from textual.containers import Vertical
-from workspace.errors import InputError, T2SError
-from workspace.files import read_text, write_text
-from workspace.lesson import Lesson, Quote
-from workspace.patch import anchor, edit_text
-from workspace.pool import load, original
 
 from t2s_tui.feed import Changes, Feed, workplace
 from t2s_tui.keys import CHOOSE, EDITOR, LESSON, bindings
@@ -26,7 +21,12 @@ from t2s_tui.widgets.canvas import BLANK, Canvas, Line, Span, row
 from t2s_tui.widgets.editor import Editor
 from t2s_tui.widgets.find import FindBar
 from t2s_tui.widgets.panel import Reader
-from t2s_tui.widgets.status import Footer, Header, Hint
+from t2s_tui.widgets.status import EVERYWHERE, Footer, Header, Hint
+from workspace.errors import InputError, T2SError
+from workspace.files import read_text, remove, write_text
+from workspace.lesson import Lesson, Quote
+from workspace.patch import anchor, edit_text
+from workspace.pool import load, original
 
 CONTEXT = 6
 
@@ -53,15 +53,29 @@ class LessonText(Reader):
             lines = self._lesson(loaded.lesson, cells)
             return lines + (self._was(original(seed, self.lesson), loaded.lesson, cells) if loaded.edited else [])
         except T2SError as error:
-            return [BLANK, *self._text(str(error), cells, "bad"), BLANK, *self._text("`e` opens it where it stands.", cells, "dim")]
+            return [
+                BLANK,
+                *self._text(str(error), cells, "bad"),
+                BLANK,
+                *self._text("`e` opens it where it stands.", cells, "dim"),
+            ]
 
     def _lesson(self, lesson: Lesson, cells: int) -> list[Line]:
-        lines = [BLANK, *self._text(lesson.title or "(no title)", cells, "bright+bold"), row(*self._marks(lesson)), BLANK]
+        lines = [
+            BLANK,
+            *self._text(lesson.title or "(no title)", cells, "bright+bold"),
+            row(*self._marks(lesson)),
+            BLANK,
+        ]
         lines += self._part("What to do", lesson.claim, cells)
         lines += self._part("Why", lesson.why, cells)
         for n, example in enumerate(lesson.examples, 1):
             lines += [self._heading(f"Example {n}")]
-            for name, text, ink in (("asked", example.input, "text"), ("wrong", example.wrong, "bad"), ("right", example.right, "ok")):
+            for name, text, ink in (
+                ("asked", example.input, "text"),
+                ("wrong", example.wrong, "bad"),
+                ("right", example.right, "ok"),
+            ):
                 lines += self._named(name, text, ink, cells) if text else []
             lines.append(BLANK)
         for quote in lesson.evidence:
@@ -70,15 +84,30 @@ class LessonText(Reader):
 
     def _marks(self, lesson: Lesson) -> list[Span]:
         look = self.look
-        spans = [Span("  "), Span(f"{look.glyph('verified')} verified" if lesson.verified else "? not verified", "ok" if lesson.verified else "dim")]
-        spans += [Span(f"   {lesson.kind}", "dim"), Span("" if lesson.quoted or lesson.author == "human" else "   no quote found", "bad")]
+        spans = [
+            Span("  "),
+            Span(
+                f"{look.glyph('verified')} verified" if lesson.verified else "? not verified",
+                "ok" if lesson.verified else "dim",
+            ),
+        ]
+        spans += [
+            Span(f"   {lesson.kind}", "dim"),
+            Span("" if lesson.quoted or lesson.author == "human" else "   no quote found", "bad"),
+        ]
         if lesson.status != "kept":
             mark = look.mark(lesson.status)
             spans.append(Span(f"   {look.glyph(lesson.status)} {mark.word or lesson.status}", mark.ink))
         return [*spans, Span("   edited by you" if lesson.author == "human" else "", "you")]
 
     def _evidence(self, quote: Quote, cells: int) -> list[Line]:
-        lines = [row(Span("  Evidence ", "dim+bold"), Span(f" {quote.trajectory}, step {quote.turn}", "dim"), Span("   enter opens it", "faint"))]
+        lines = [
+            row(
+                Span("  Evidence ", "dim+bold"),
+                Span(f" {quote.trajectory}, step {quote.turn}", "dim"),
+                Span("   enter opens it", "faint"),
+            )
+        ]
         _, messages = trajectory_messages(self.feed.run, quote.trajectory)
         step = next((m for m in messages if m.turn == quote.turn), None)
         if step is None:
@@ -88,11 +117,21 @@ class LessonText(Reader):
         hits = [n for n, part in enumerate(rows) if part.strip() and (wanted in part or part.strip() in wanted)]
         first = max(0, (hits[0] if hits else 0) - 2)
         for n, part in enumerate(rows[first : first + CONTEXT], first):
-            lines.append(row(Span("    "), Span(f"{self.look.glyphs.pick if n in hits else ' '} ", "you"), Span(part, "bright" if n in hits else "dim")))
+            lines.append(
+                row(
+                    Span("    "),
+                    Span(f"{self.look.glyphs.pick if n in hits else ' '} ", "you"),
+                    Span(part, "bright" if n in hits else "dim"),
+                )
+            )
         return [*lines, BLANK]
 
     def _led_to(self, lesson: Lesson, cells: int) -> list[Line]:
-        edits = [edit for edit in patch_edits(self.feed.run, self.lesson.rpartition("-L")[0] or self.lesson) if lesson.id in edit.lessons]
+        edits = [
+            edit
+            for edit in patch_edits(self.feed.run, self.lesson.rpartition("-L")[0] or self.lesson)
+            if lesson.id in edit.lessons
+        ]
         lines = [self._heading(f"Led to {plural(len(edits), 'edit')}")] if edits else []
         for edit in edits:
             lines += self._named(edit.id, f"{edit.op} {anchor(edit)}: {edit_text(edit)}", "text", cells)
@@ -101,7 +140,11 @@ class LessonText(Reader):
     def _was(self, before: Lesson | None, now: Lesson, cells: int) -> list[Line]:
         if before is None or before.claim == now.claim:
             return []
-        return [self._heading("The engine's own words (u restores them)"), *self._text(before.claim, cells, "dim"), BLANK]
+        return [
+            self._heading("The engine's own words (u restores them)"),
+            *self._text(before.claim, cells, "dim"),
+            BLANK,
+        ]
 
     def _part(self, name: str, text: str, cells: int) -> list[Line]:
         return [self._heading(name), *self._text(text, cells, "text"), BLANK] if text.strip() else []
@@ -141,7 +184,7 @@ class LessonScreen(LessonActions, RunActions):
     CSS = """
     LessonScreen #header { height: 2; } LessonScreen #text { height: 1fr; } LessonScreen #footer { height: 1; }
     LessonScreen #desk { height: 1fr; display: none; }
-    LessonScreen #editor { height: 1fr; }
+    LessonScreen #editor { height: 1fr; padding: 1 1 0 1; }
     LessonScreen #fault { height: 2; }
     LessonScreen.-editing #desk { display: block; }
     LessonScreen.-editing #text { display: none; }
@@ -171,7 +214,15 @@ class LessonScreen(LessonActions, RunActions):
     def hints(self) -> Sequence[Hint]:
         if self._opened:
             return [Hint("ctrl+s", "save"), Hint("esc", "leave")]
-        keys = [("esc", "back"), ("e", "edit"), ("E", "$EDITOR"), ("x", "drop"), ("p", "pin"), ("u", "restore"), ("enter", "evidence")]
+        keys = [
+            ("esc", "back"),
+            ("e", "edit"),
+            ("E", "$EDITOR"),
+            ("x", "drop"),
+            ("p", "pin"),
+            ("u", "restore"),
+            ("enter", "evidence"),
+        ]
         return [Hint(*pair) for pair in keys]
 
     def pull(self, changes: Changes) -> None:
@@ -208,8 +259,11 @@ class LessonScreen(LessonActions, RunActions):
         editor = Editor(opened.text)
         self.query_one("#desk").mount(editor, before=0)
         self.add_class("-editing")
+        self.query_one(Footer).last = ()
         note = "This is your unfinished text. " if opened.from_draft else ""
-        self.query_one(Fault).say(note + (self.consequence(opened.lesson) if opened.digest else "A new lesson: it joins the merges."))
+        self.query_one(Fault).say(
+            note + (self.consequence(opened.lesson) if opened.digest else "A new lesson: it joins the merges.")
+        )
         editor.focus()
         self.call_after_refresh(lambda: self.pull(Changes()))
 
@@ -232,7 +286,9 @@ class LessonScreen(LessonActions, RunActions):
             self.app.pop_screen()
             return
         changed = self.query_one(Editor).text != escaped(opened.text)
-        question = Confirm("Leave without saving?", "What you have typed since you opened it is given up.", "leave", "go on editing")
+        question = Confirm(
+            "Leave without saving?", "What you have typed since you opened it is given up.", "leave", "go on editing"
+        )
         if not changed or await self.app.push_screen_wait(question):
             self._close_editor()
             if not opened.digest:
@@ -268,6 +324,7 @@ class LessonScreen(LessonActions, RunActions):
     def _close_editor(self) -> None:
         self._opened = None
         self.remove_class("-editing")
+        self.query_one(Footer).last = EVERYWHERE
         self.query_one(Editor).remove()
         self._text.focus()
         self._text.renew()
@@ -283,7 +340,9 @@ class LessonScreen(LessonActions, RunActions):
         try:
             write_text(draft, opened.text)
             while not self._edited_outside(opened):
-                again = Confirm("This does not parse. Open it again?", self._why, "open it again", "later: it is kept as a draft")
+                again = Confirm(
+                    "This does not parse. Open it again?", self._why, "open it again", "later: it is kept as a draft"
+                )
                 if not await self.app.push_screen_wait(again):
                     return
         except T2SError as error:
@@ -303,7 +362,7 @@ class LessonScreen(LessonActions, RunActions):
             edit_outside(editor_command(), draft)
         text = read_text(draft)
         if text == opened.text and not opened.from_draft:
-            draft.unlink(missing_ok=True)
+            remove(draft)
             self.t2s.tell("nothing was changed")
             return True
         try:

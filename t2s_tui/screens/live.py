@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.geometry import Size
 
 from t2s_tui.feed import Changes, Feed
 from t2s_tui.keys import LESSON, PANELS, RUN, bindings
@@ -14,6 +15,8 @@ from t2s_tui.screens.actions import LessonActions, RunActions
 from t2s_tui.screens.agent import AgentScreen
 from t2s_tui.screens.lesson import LessonScreen
 from t2s_tui.screens.node import NodeScreen
+from t2s_tui.text import wrap
+from t2s_tui.widgets.canvas import Canvas, Line, Span, row
 from t2s_tui.widgets.find import FindBar
 from t2s_tui.widgets.machine import Machine
 from t2s_tui.widgets.merge_tree import MergeTree
@@ -23,8 +26,24 @@ from t2s_tui.widgets.roster import Roster
 from t2s_tui.widgets.status import EndpointLine, Footer, Header, Hint, Notice, Tab, TabLine
 from t2s_tui.widgets.wall import Wall
 
-TABS = (Tab("roster", "Agents"), Tab("pool", "Lessons"), Tab("tree", "Tree"), Tab("wall", "Text"), Tab("machine", "Engine"))
+TABS = (
+    Tab("roster", "Agents"),
+    Tab("pool", "Lessons"),
+    Tab("tree", "Tree"),
+    Tab("wall", "Text"),
+    Tab("machine", "Engine"),
+)
 WIDE, HUGE = 120, 200
+SMALLEST = Size(60, 15)
+
+
+class TooSmall(Canvas):
+    """A polite word instead of a broken picture."""
+
+    def paint(self) -> list[Line]:
+        size = f"This terminal is {self.size.width}x{self.size.height}; t2s needs {SMALLEST.width}x{SMALLEST.height}."
+        said = [*wrap(size, self.size.width), *wrap("The run goes on. q leaves.", self.size.width)]
+        return [row(Span(part, "text")) for part in said]
 
 
 class LiveScreen(RunActions, LessonActions):
@@ -36,17 +55,20 @@ class LiveScreen(RunActions, LessonActions):
     LiveScreen #header { height: 2; }
     LiveScreen #notice, LiveScreen #tabs, LiveScreen #endpoint, LiveScreen #footer { height: 1; }
     LiveScreen #left { width: 62%; }
-    LiveScreen #right { width: 1fr; border-left: tall $background; }
+    LiveScreen #right { width: 1fr; padding-left: 1; }
     LiveScreen #roster { height: 40%; }
     LiveScreen #wall { height: 1fr; }
     LiveScreen #pool { height: 1fr; }
     LiveScreen #tree { height: 40%; }
     LiveScreen #machine { display: none; }
     LiveScreen.-wide #tabs { display: none; }
-    LiveScreen.-one #left, LiveScreen.-one #right { width: 1fr; border: none; }
+    LiveScreen.-one #left, LiveScreen.-one #right { width: 1fr; padding: 0; }
     LiveScreen.-one #left > *, LiveScreen.-one #right > * { display: none; height: 1fr; }
     LiveScreen.-one #main .-here { display: block; }
     LiveScreen.-one #main .-aside { display: none; }
+    LiveScreen TooSmall { display: none; height: 1fr; }
+    LiveScreen.-small > * { display: none; }
+    LiveScreen.-small TooSmall { display: block; }
     LiveScreen.-huge #left { width: 54%; }
     LiveScreen.-huge #right { layout: grid; grid-size: 2 2; grid-columns: 1fr 1fr; grid-rows: 3fr 2fr; grid-gutter: 0 1; }
     LiveScreen.-huge #pool { row-span: 2; height: 100%; }
@@ -63,7 +85,7 @@ class LiveScreen(RunActions, LessonActions):
         feed = self.feed
         roster = Roster(feed)
         yield Header(feed, self.t2s.badges)
-        yield Notice(lambda: self.t2s.needs(feed))
+        yield Notice(lambda: self.t2s.notice(feed))
         yield TabLine(TABS, lambda: self._current)
         with Horizontal(id="main"):
             with Vertical(id="left"):
@@ -76,6 +98,7 @@ class LiveScreen(RunActions, LessonActions):
         yield EndpointLine(feed)
         yield Footer(self.hints)
         yield FindBar()
+        yield TooSmall()
 
     def on_mount(self) -> None:
         self._arrange()
@@ -102,19 +125,28 @@ class LiveScreen(RunActions, LessonActions):
         first = [Hint("space", "pause" if state in ("running", "starting") else "go on")]
         if state in ("lost", "finished", "incomplete", "stopped", "failed"):
             first = [Hint("R", "resume")] if state != "finished" else [Hint("v", "verdict")]
+        end = [Hint("X", "stop")] if self.feed.alive else []
         match self._current:
             case "pool" if self.pool.ideas:
                 own = [Hint("enter", "open"), Hint("i", "lessons")]
             case "pool":
-                own = [Hint("enter", "open"), Hint("e", "edit"), Hint("x", "drop"), Hint("p", "pin"), Hint("a", "new"), Hint("i", "ideas")]
+                own = [
+                    Hint("enter", "open"),
+                    Hint("e", "edit"),
+                    Hint("x", "drop"),
+                    Hint("p", "pin"),
+                    Hint("a", "new"),
+                    Hint("i", "ideas"),
+                ]
             case "machine":
                 own = [Hint("+ -", "calls")]
             case _:
                 own = [Hint("enter", "open"), Hint("f", "follow")]
-        return [*first, *own, Hint("d", "diff"), Hint("/", "find"), Hint("z", "zoom"), Hint("s", "sort"), Hint("X", "stop")]
+        rest = [Hint("d", "diff"), Hint("/", "find"), Hint("z", "zoom"), Hint("s", "sort")]
+        return [*first, *own, *rest, *end]
 
     def pull_text(self) -> None:
-        self.query_one(Wall).pull()
+        self.query_one(Wall).pull_picked()
 
     # --- panels ---------------------------------------------------------------------------------------------------
 
@@ -154,12 +186,13 @@ class LiveScreen(RunActions, LessonActions):
     @property
     def _one(self) -> bool:
         """Is only one panel on the screen?"""
-        return self._zoomed or self.size.width < WIDE or self._current == "machine" and self.size.width < HUGE
+        return self._zoomed or self.size.width < WIDE or (self._current == "machine" and self.size.width < HUGE)
 
     def _arrange(self) -> None:
         """Show the panels that fit. Only classes change; the style sheet does the rest."""
         width = self.size.width
         one = self._one
+        self.set_class(width < SMALLEST.width or self.size.height < SMALLEST.height, "-small")
         self.set_class(one, "-one")
         self.set_class(width >= WIDE, "-wide")
         self.set_class(width >= HUGE and not one, "-huge")
@@ -223,4 +256,3 @@ class LiveScreen(RunActions, LessonActions):
                 return "\n".join(self.feed.tail(self.roster.cursor).rows(120, 200))
             case _:
                 return "\n".join(self.panel.text_rows())
-

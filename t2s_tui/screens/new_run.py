@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from textual import on, work
 from textual.app import ComposeResult, SuspendNotSupported
 from textual.containers import Horizontal, VerticalScroll
-from textual.widgets import Checkbox, Input, Static
-from workspace.config import check_runnable, load_config
-from workspace.errors import T2SError
-from workspace.run import RunFolder
-from workspace.settings import SETTINGS, Config
-from workspace.start import new_run
+from textual.message import Message
+from textual.widgets import Input, Static
 
 from t2s_tui import host
 from t2s_tui.keys import Key, bindings
@@ -23,6 +20,11 @@ from t2s_tui.screens.base import Base
 from t2s_tui.text import safe
 from t2s_tui.widgets.canvas import BLANK, Canvas, Line, Span, row
 from t2s_tui.widgets.status import Footer, Hint
+from workspace.config import check_runnable, load_config
+from workspace.errors import T2SError
+from workspace.run import RunFolder
+from workspace.settings import SETTINGS, Config
+from workspace.start import new_run
 
 FORM = (Key("form.start", "ctrl+s,f2", "start", "ctrl+s f2", "start", "Start the run."),)
 
@@ -63,9 +65,47 @@ class Sentence(Canvas):
         return [BLANK, *(row(Span(f"  {line}", ink)) for line in self.text.splitlines()[:5])]
 
 
+class Tick(Canvas, can_focus=True):
+    """A yes or no."""
+
+    BINDINGS = bindings((Key("form.tick", "space,enter", "toggle", "space", "yes or no", "Switch it on or off."),))
+
+    @dataclass
+    class Changed(Message):
+        """It has been switched."""
+
+        value: bool
+
+    def __init__(self, text: str, id: str) -> None:
+        super().__init__(id=id)
+        self.text, self.value = text, False
+
+    def paint(self) -> list[Line]:
+        back = "pick" if self.has_focus else "back"
+        box = Span("[x]" if self.value else "[ ]", "run+bold" if self.value else "text")
+        return [row(Span(" "), box, Span(f" {self.text}", "text" if self.value else "dim"), back=back)]
+
+    def action_toggle(self) -> None:
+        self.value = not self.value
+        self.pull()
+        self.post_message(self.Changed(self.value))
+
+    def on_click(self) -> None:
+        self.action_toggle()
+
+    def on_focus(self) -> None:
+        self.pull()
+
+    def on_blur(self) -> None:
+        self.pull()
+
+
 class Heading(Canvas):
     def paint(self) -> list[Line]:
-        return [row(Span(" t2s", "run+bold"), Span(f" {self.look.glyphs.crumb} ", "faint"), Span("new run", "bright+bold")), BLANK]
+        return [
+            row(Span(" t2s", "run+bold"), Span(f" {self.look.glyphs.crumb} ", "faint"), Span("new run", "bright+bold")),
+            BLANK,
+        ]
 
 
 class NewRunScreen(Base):
@@ -79,8 +119,7 @@ class NewRunScreen(Base):
     NewRunScreen .field Static { width: 15; color: $t2s-dim; }
     NewRunScreen .field Input { height: 1; border: none; padding: 0 1; width: 1fr; max-width: 90; background: $boost; }
     NewRunScreen .field Input:focus { border: none; background: $t2s-pick; }
-    NewRunScreen Checkbox { border: none; padding: 0; height: 1; background: $background; }
-    NewRunScreen Checkbox:focus { border: none; }
+    NewRunScreen Tick { height: 1; width: 1fr; max-width: 90; }
     NewRunScreen #sentence { height: 6; }
     NewRunScreen #footer { height: 1; }
     """
@@ -99,7 +138,7 @@ class NewRunScreen(Base):
                     yield Input(placeholder=field.example, id=_id(field.key))
             with Horizontal(classes="field"):
                 yield Static("embedded", markup=False)
-                yield Checkbox("the embedded model: no server, no key, no GPU", id=_id(LOCAL))
+                yield Tick("the embedded model: no server, no key, no GPU", id=_id(LOCAL))
         yield Sentence()
         yield Footer(self.hints, last=(Hint("esc", "back"),))
 
@@ -111,7 +150,7 @@ class NewRunScreen(Base):
         return [Hint("tab", "next field"), Hint("ctrl+s", "start")]
 
     @on(Input.Changed)
-    @on(Checkbox.Changed)
+    @on(Tick.Changed)
     def _explain(self) -> None:
         self.query_one(Sentence).say(f"the same on the command line:\n{self.command()}")
 
@@ -126,7 +165,7 @@ class NewRunScreen(Base):
             text = self.query_one(f"#{_id(field.key)}", Input).value.strip()
             if text:
                 found[field.key] = tuple(text.split()) if field.many else text
-        if self.query_one(Checkbox).value:
+        if self.query_one(Tick).value:
             found[LOCAL] = True
         return found
 

@@ -5,10 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from textual.app import ComposeResult
-from workspace.errors import T2SError
-from workspace.files import read_text
-from workspace.patch import Edit, Patch, anchor, edit_text, loads_patch
-from workspace.run import RunFolder
 
 from t2s_tui.feed import Feed, workplace
 from t2s_tui.screens.actions import RunActions
@@ -18,6 +14,10 @@ from t2s_tui.widgets.find import FindBar
 from t2s_tui.widgets.merge_tree import edits_in, is_ready
 from t2s_tui.widgets.panel import Reader
 from t2s_tui.widgets.status import Footer, Header, Hint
+from workspace.errors import T2SError
+from workspace.files import read_text
+from workspace.patch import Edit, Patch, anchor, edit_text, loads_patch
+from workspace.run import RunFolder
 
 
 class NodeText(Reader):
@@ -39,7 +39,10 @@ class NodeText(Reader):
         mark, look = self.look.mark(node.state), self.look
         came = edits_in(self.feed.view, node)
         counts = f"{came} in {look.glyphs.arrow} {node.edits_out} out" if node.state == "done" else f"{came} in"
-        head = [Span(f"  {look.glyph(node.state)} {mark.word}", f"{mark.ink}+bold"), Span(f"   level {node.level}   {counts}", "text")]
+        head = [
+            Span(f"  {look.glyph(node.state)} {mark.word}", f"{mark.ink}+bold"),
+            Span(f"   level {node.level}   {counts}", "text"),
+        ]
         head += [Span(f"   {node.dropped} dropped", "bad")] if node.dropped else []
         head += [Span(f"   {node.carried} carried up unchanged", "dim")] if node.carried else []
         lines = [BLANK, row(*head), BLANK]
@@ -69,7 +72,9 @@ class NodeText(Reader):
         lines: list[Line] = []
         for edit in sorted(edits, key=lambda e: -e.support):
             text = edit.text if edit.state == "merged" else f"{edit.state}: {edit.reason}"
-            lines += self._pair(f"{self.look.glyph(edit.state)} {edit.id}", text, "text" if edit.state == "merged" else "dim", cells)
+            lines += self._pair(
+                f"{self.look.glyph(edit.state)} {edit.id}", text, "text" if edit.state == "merged" else "dim", cells
+            )
         return [*lines, BLANK] if lines else []
 
     def _edit(self, edit: Edit, cells: int) -> list[Line]:
@@ -95,12 +100,21 @@ class NodeText(Reader):
             ready = is_ready(view, child)
             edits = view.nodes[child].edits_out if child in view.nodes else view.patches.get(child, 0)
             said = plural(edits, "edit") if ready else "not ready"
-            lines.append(row(Span(f"    {self.look.glyph('done' if ready else 'waiting')} ", "ok" if ready else "faint"), Span(fit(child, 10), "text"), Span(said, "dim")))
+            lines.append(
+                row(
+                    Span(f"    {self.look.glyph('done' if ready else 'waiting')} ", "ok" if ready else "faint"),
+                    Span(fit(child, 10), "text"),
+                    Span(said, "dim"),
+                )
+            )
         return lines
 
     def _pair(self, name: str, text: str, ink: str, cells: int) -> list[Line]:
         rows = [part for line in safe_lines(text) for part in wrap(line, max(10, cells - 22))]
-        return [row(Span("    " + fit(name if not n else "", 14) + " ", "dim"), Span(part, ink)) for n, part in enumerate(rows)]
+        return [
+            row(Span("    " + fit(name if not n else "", 14) + " ", "dim"), Span(part, ink))
+            for n, part in enumerate(rows)
+        ]
 
     def _text(self, text: str, cells: int, ink: str, indent: int = 2) -> list[Line]:
         rows = [part for line in safe_lines(text.strip()) for part in wrap(line, max(10, cells - indent - 2))]

@@ -9,11 +9,6 @@ from typing import NamedTuple
 
 from textual import on, work
 from textual.app import ComposeResult
-from workspace.errors import T2SError
-from workspace.events import STAGES
-from workspace.files import remove
-from workspace.run import RunFolder, alive, load_view, runs_in
-from workspace.view import RunView
 
 from t2s_tui import host
 from t2s_tui.feed import Changes
@@ -25,6 +20,11 @@ from t2s_tui.widgets.canvas import BLANK, Canvas, Line, Span, apart, row
 from t2s_tui.widgets.find import FindBar
 from t2s_tui.widgets.panel import ListPanel
 from t2s_tui.widgets.status import Footer, Hint
+from workspace.errors import T2SError
+from workspace.events import STAGES
+from workspace.files import remove
+from workspace.run import RunFolder, alive, load_view, runs_in
+from workspace.view import RunView
 
 LOOK_EVERY = 1.5
 
@@ -76,7 +76,12 @@ class RunList(ListPanel):
     def nothing(self) -> list[Line]:
         if not self.loaded:
             return self.empty("reading the runs …")
-        return self.empty("No runs here yet.", "", "n     starts one: a skill to evolve and traces or tasks to learn from", "t2s demo     shows a whole evolution with the embedded model")
+        return self.empty(
+            "No runs here yet.",
+            "",
+            "n     starts one: a skill to evolve and traces or tasks to learn from",
+            "t2s demo     shows a whole evolution with the embedded model",
+        )
 
 
 class Preview(Canvas):
@@ -90,7 +95,11 @@ class Preview(Canvas):
         card = self._runs.cards.get(self._runs.cursor)
         if card is None:
             return []
-        how = {"lost": "Its engine is gone; R starts it again and nothing finished is lost.", "paused": "Open it and press space to go on.", "incomplete": "Some units failed; R tries them again."}
+        how = {
+            "lost": "Its engine is gone; R starts it again and nothing finished is lost.",
+            "paused": "Open it and press space to go on.",
+            "incomplete": "Some units failed; R tries them again.",
+        }
         lines = [row(Span(f"  {card.run.id}", "bright"), Span(f"   t2s attach {card.run.id}", "faint"))]
         return [*lines, row(Span(f"  {how.get(card.state, '')}", "dim")), BLANK]
 
@@ -105,7 +114,10 @@ class Title(Canvas):
     def paint(self) -> list[Line]:
         working = sum(card.state in ("running", "pausing", "paused") for card in self._runs.cards.values())
         left = [Span(" t2s", "run+bold"), Span("   watch an agent's skill evolve", "dim")]
-        return [apart(left, [Span(f"{plural(working, 'run')} at work " if working else "", "run")], self.size.width), BLANK]
+        return [
+            apart(left, [Span(f"{plural(working, 'run')} at work " if working else "", "run")], self.size.width),
+            BLANK,
+        ]
 
 
 class RunsScreen(Base):
@@ -161,7 +173,9 @@ class RunsScreen(Base):
             self.t2s.tell(f"{card.run.id} has an engine at work; open it and stop it first", bad=True)
             return
         consequence = "Its skill, lessons, conversations and verdict are deleted from the disk for good.\nA skill that was exported stays."
-        if not await self.app.push_screen_wait(Confirm(f"Delete run {card.run.id}?", consequence, "delete it", "keep it")):
+        if not await self.app.push_screen_wait(
+            Confirm(f"Delete run {card.run.id}?", consequence, "delete it", "keep it")
+        ):
             return
         try:
             remove(card.run.path)

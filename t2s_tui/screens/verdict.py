@@ -6,9 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from textual.app import ComposeResult
-from workspace.errors import T2SError
-from workspace.files import read_toml
-from workspace.run import RunFolder
 
 from t2s_tui.feed import Changes, Feed
 from t2s_tui.screens.actions import RunActions
@@ -17,6 +14,9 @@ from t2s_tui.widgets.canvas import BLANK, Line, Span, row
 from t2s_tui.widgets.find import FindBar
 from t2s_tui.widgets.panel import Reader
 from t2s_tui.widgets.status import Footer, Header, Hint
+from workspace.errors import T2SError
+from workspace.files import read_toml
+from workspace.run import RunFolder
 
 PASS = 0.5
 
@@ -54,7 +54,13 @@ class VerdictText(Reader):
         lines: list[Line] = [BLANK]
         if view.verdict is None:
             entered = view.stages["validate"].entered
-            lines += self._text("The held-out tasks are being tried; the verdict comes when all are." if entered else "No verdict yet: it comes after validation.", cells, "dim")
+            lines += self._text(
+                "The held-out tasks are being tried; the verdict comes when all are."
+                if entered
+                else "No verdict yet: it comes after validation.",
+                cells,
+                "dim",
+            )
         else:
             lines += self._decision(cells)
         for split in ("validation", "test"):
@@ -81,15 +87,32 @@ class VerdictText(Reader):
     def _meters(self, base: float, candidate: float, cells: int) -> list[Line]:
         wide = max(10, min(50, cells - 30))
         lines: list[Line] = []
-        for name, score, ink in (("baseline", base, "dim"), ("candidate", candidate, "ok" if candidate >= base else "bad")):
+        for name, score, ink in (
+            ("baseline", base, "dim"),
+            ("candidate", candidate, "ok" if candidate >= base else "bad"),
+        ):
             full, rest = self.look.meter(score, wide)
-            lines.append(row(Span("  " + fit(name, 11), "dim"), Span(full, ink), Span(rest, "faint"), Span(f"  {score * 100:5.1f} %", "bright")))
+            lines.append(
+                row(
+                    Span("  " + fit(name, 11), "dim"),
+                    Span(full, ink),
+                    Span(rest, "faint"),
+                    Span(f"  {score * 100:5.1f} %", "bright"),
+                )
+            )
         return [*lines, BLANK]
 
     def _interval(self, difference: float, interval: object, cells: int) -> list[Line]:
         wide = max(20, min(60, cells - 24))
         low, high = interval if isinstance(interval, list | tuple) and len(interval) == 2 else (difference, difference)
-        return [row(Span("  " + fit("difference", 11), "dim"), *self._axis(float(low), difference, float(high), wide), Span(f"  {difference * 100:+.1f}", "bright"), Span(f"  [{low * 100:+.0f}, {high * 100:+.0f}]", "dim"))]
+        return [
+            row(
+                Span("  " + fit("difference", 11), "dim"),
+                *self._axis(float(low), difference, float(high), wide),
+                Span(f"  {difference * 100:+.1f}", "bright"),
+                Span(f"  [{low * 100:+.0f}, {high * 100:+.0f}]", "dim"),
+            )
+        ]
 
     def _axis(self, low: float, at: float, high: float, wide: int) -> list[Span]:
         """−1 … 0 … +1 with the interval as a thick stretch; 0 is marked."""
@@ -107,7 +130,9 @@ class VerdictText(Reader):
         return spans
 
     def _split(self, split: str, cells: int) -> list[Line]:
-        sides = sorted(key for key in self.feed.view.scores if key.startswith(f"{split}/") and not key.endswith("/base"))
+        sides = sorted(
+            key for key in self.feed.view.scores if key.startswith(f"{split}/") and not key.endswith("/base")
+        )
         base = self.feed.view.scores.get(f"{split}/base", {})
         lines: list[Line] = []
         for side in sides:
@@ -123,7 +148,9 @@ class VerdictText(Reader):
         for state, members in groups.items():
             mark = look.mark(state)
             head.append(Span(f"   {look.glyph(state)} {len(members)} {mark.word}", mark.ink if members else "faint"))
-        marks = [Span(f"{look.glyph(state)} ", look.mark(state).ink) for state, members in groups.items() for _ in members]
+        marks = [
+            Span(f"{look.glyph(state)} ", look.mark(state).ink) for state, members in groups.items() for _ in members
+        ]
         a_row = max(1, min(40, (cells - 4) // 2))
         grid = [row(Span("    "), *marks[n : n + a_row]) for n in range(0, len(marks), a_row)]
         named: list[Line] = []

@@ -52,5 +52,7 @@ class Machine(Reader):
         lines = [row(Span(f"  {name}", "dim+bold"))]
         for text in texts:
             for n, part in enumerate(wrap(safe(text), max(10, cells - 6))):
-                lines.append(row(Span("  " + (f"{self.look.glyphs.dot} " if not n else "  "), "faint"), Span(part, ink)))
+                lines.append(
+                    row(Span("  " + (f"{self.look.glyphs.dot} " if not n else "  "), "faint"), Span(part, ink))
+                )
         return [*lines, BLANK]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from workspace.view import NodeRow, RunView
-
 from t2s_tui.feed import Feed
 from t2s_tui.text import fit, plural, right
 from t2s_tui.widgets.canvas import Line, Span
 from t2s_tui.widgets.panel import ListPanel
+from workspace.view import NodeRow, RunView
 
 
 class MergeTree(ListPanel):
@@ -23,7 +22,9 @@ class MergeTree(ListPanel):
     def title(self) -> list[Span]:
         nodes = self.feed.view.nodes.values()
         if not nodes:
-            return [Span(plural(len(self.feed.view.patches), "patch", "patches"), "dim")] if self.feed.view.patches else []
+            return (
+                [Span(plural(len(self.feed.view.patches), "patch", "patches"), "dim")] if self.feed.view.patches else []
+            )
         done, running = (sum(n.state == s for n in nodes) for s in ("done", "running"))
         spans = [Span(f"{done} of {len(nodes)} done", "dim")]
         if running:
@@ -62,7 +63,11 @@ class MergeTree(ListPanel):
         if node.state == "failed":
             return [Span(fit(f"failed: {node.reason}", cells), "bad")]
         come, ready = self._come(node)
-        part = node.edits_out / node.edits_in if node.state == "done" and node.edits_in else ready / max(1, len(node.children))
+        part = (
+            node.edits_out / node.edits_in
+            if node.state == "done" and node.edits_in
+            else ready / max(1, len(node.children))
+        )
         meter = 8 if cells >= 34 else 5
         full, rest = self.look.meter(part, meter)
         ink = {"done": "ok", "running": "run"}.get(node.state, "dim")

@@ -9,7 +9,7 @@ from textual import events
 from textual.message import Message
 
 from t2s_tui.keys import CHOOSE, FIND, MOVE, READ, bindings
-from t2s_tui.text import safe, width
+from t2s_tui.text import safe, width, wrap
 from t2s_tui.widgets.canvas import Canvas, Line, Span, apart, clip
 
 
@@ -47,7 +47,8 @@ class Panel(Canvas, can_focus=True):
 
     def empty(self, *sentences: str) -> list[Line]:
         """What a panel says while it has nothing to show."""
-        return [Line(), *(Line((Span(f"  {s}", "dim"),)) for s in sentences)]
+        parts = [part for s in sentences for part in wrap(safe(s), max(10, self.size.width - 4))]
+        return [Line(), *(Line((Span(f"  {part}", "dim"),)) for part in parts)]
 
 
 class ListPanel(Panel):

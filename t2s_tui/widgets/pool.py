@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from workspace.view import EditRow, LessonRow, RunView
-
 from t2s_tui.feed import Feed
 from t2s_tui.text import fit, plural, right, width
 from t2s_tui.theme import Look
 from t2s_tui.widgets.canvas import Line, Span
 from t2s_tui.widgets.panel import ListPanel
+from workspace.view import EditRow, LessonRow, RunView
 
 SORTS = ("newest", "support", "name")
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 
-from workspace.view import AgentRow
-
 from t2s_tui.feed import Feed
-from t2s_tui.text import clock, fit, plural, right
+from t2s_tui.text import clock, fit, right
 from t2s_tui.widgets.canvas import Line, Span
 from t2s_tui.widgets.panel import ListPanel
+from workspace.view import AgentRow
 
 ORDER = {"running": 0, "failed": 1, "queued": 2, "done": 3}
 SORTS = ("state", "time", "tokens", "name")
@@ -61,11 +60,11 @@ class Roster(ListPanel):
         spans = [
             Span(fit(self.look.glyph(agent.state), 2), mark.ink),
             Span(fit(agent.role, 9), calm),
-            Span(fit(agent.unit, 8 if cells < 110 else 10), "bright" if alive else calm),
+            Span(fit(short(agent.unit), 9 if cells < 110 else 11), "bright" if alive else calm),
             Span(fit(self._doing(agent), 8), mark.ink if agent.state == "failed" else "dim"),
         ]
         if cells >= 60:
-            spans.append(Span(fit(f"{agent.rate:4.0f} t/s" if alive and agent.rate else "", 9), "dim"))
+            spans.append(Span(fit(f"{agent.rate:4.0f} t/s" if alive and agent.rate >= 1 else "", 9), "dim"))
         spans.append(Span(right(clock(self._seconds(agent)) if agent.state != "queued" else "", 5) + "  ", "dim"))
         words = fit(self.feed.words(key), max(0, cells - sum(len(s.text) for s in spans)))
         return [*spans, Span(words, {"failed": "bad", "running": "text"}.get(agent.state, "faint"))]
@@ -113,6 +112,7 @@ def _joined(parts: list[Span], between: str) -> list[Span]:
     return spans
 
 
-def summary(feed: Feed) -> str:
-    """`24 agents at work`, for a line elsewhere."""
-    return plural(feed.view.count("running"), "agent") + " at work"
+def short(unit: str) -> str:
+    """A unit's name for a narrow column: `validation-base-t001` is `base t001` there."""
+    split, found, rest = unit.partition("-")
+    return rest.replace("-", " ") if found and split in ("validation", "test") else unit

@@ -8,25 +8,18 @@ from urllib.parse import urlsplit
 
 from textual import events
 from textual.message import Message
-from workspace.events import STAGES, Stage
-from workspace.view import StageRow
 
 from t2s_tui.feed import Feed, Left
 from t2s_tui.text import clock, count, right
 from t2s_tui.widgets.canvas import Canvas, Line, Span, apart, clip, row, spans_width
-
-
-class Badge(NamedTuple):
-    """A short word at the right end of the header."""
-
-    text: str
-    ink: str = "bad"
+from workspace.events import STAGES, Stage
+from workspace.view import StageRow
 
 
 class Header(Canvas):
     """Two rows: what runs and how it is, and the stages with their counts."""
 
-    def __init__(self, feed: Feed, badges: Callable[[], list[Badge]], *, id: str = "header") -> None:
+    def __init__(self, feed: Feed, badges: Callable[[], list[Span]], *, id: str = "header") -> None:
         super().__init__(id=id)
         self.feed = feed
         self._badges = badges
@@ -123,22 +116,35 @@ def _shown(feed: Feed, stage: Stage) -> bool:
     return bool(feed.view.domain) or stage not in ("rollout", "validate")
 
 
-class Notice(Canvas):
-    """One row that says what the run needs from a person; hidden when it needs nothing."""
+class Said(NamedTuple):
+    """A sentence for the notice row, its ink, and what to do about it."""
 
-    def __init__(self, sentence: Callable[[], str], *, id: str = "notice") -> None:
+    text: str
+    ink: str
+    then: str = ""
+
+
+class Notice(Canvas):
+    """One row that says what the run needs from a person, or what came out; hidden when there is nothing to say."""
+
+    def __init__(self, said: Callable[[], Said | None], *, id: str = "notice") -> None:
         super().__init__(id=id)
-        self._sentence = sentence
+        self._said = said
         self.display = False
 
     def pull(self) -> None:
-        wanted = bool(self._sentence())
+        wanted = self._said() is not None
         if self.display != wanted:
             self.display = wanted
         super().pull()
 
     def paint(self) -> list[Line]:
-        return [row(Span(f" {self.look.glyph('lost')} ", "bad+bold"), Span(self._sentence(), "bad"), back="rest")]
+        said = self._said()
+        if said is None:
+            return []
+        glyph = self.look.glyph("lost" if said.ink == "bad" else "done")
+        left = [Span(f" {glyph} ", f"{said.ink}+bold"), Span(said.text, said.ink)]
+        return [apart(left, [Span(f"  {said.then} ", "text")], self.size.width, back="rest")]
 
 
 class EndpointLine(Canvas):
@@ -198,7 +204,11 @@ class TabLine(Canvas):
         for number, tab in enumerate(self._tabs, 1):
             here = tab.panel == self._current()
             edge = Span(self.look.glyphs.pick if here else " ", "run")
-            spans += [edge, Span(f"{number} ", "run" if here else "faint"), Span(f"{tab.name}  ", "bright+bold" if here else "dim")]
+            spans += [
+                edge,
+                Span(f"{number} ", "run" if here else "faint"),
+                Span(f"{tab.name}  ", "bright+bold" if here else "dim"),
+            ]
         return [row(*spans)]
 
     def on_click(self, event: events.Click) -> None:
@@ -217,17 +227,22 @@ class Hint(NamedTuple):
     label: str
 
 
+EVERYWHERE = (Hint("?", "help"), Hint(":", "all"), Hint("q", "detach"))
+
+
 class Footer(Canvas):
     """The keys that matter here; what does not fit is left to help."""
 
-    def __init__(self, hints: Callable[[], Sequence[Hint]], *, id: str = "footer", last: Sequence[Hint] = ()) -> None:
+    def __init__(
+        self, hints: Callable[[], Sequence[Hint]], *, id: str = "footer", last: Sequence[Hint] = EVERYWHERE
+    ) -> None:
         super().__init__(id=id)
         self._hints = hints
-        self._last = last or (Hint("?", "help"), Hint(":", "all"), Hint("q", "detach"))
+        self.last = last
 
     def paint(self) -> list[Line]:
         cells = self.size.width
-        end = [s for hint in self._last for s in _hint(hint)]
+        end = [s for hint in self.last for s in _hint(hint)]
         room = cells - spans_width(end) - 2
         left: list[Span] = [Span(" ")]
         for hint in self._hints():

@@ -12,6 +12,7 @@ from t2s_tui.keys import CHOOSE, MOVE, bindings
 from t2s_tui.text import fit, plural, width
 from t2s_tui.widgets.canvas import Line, Span
 from t2s_tui.widgets.panel import ListPanel, Panel
+from t2s_tui.widgets.roster import short
 
 NARROWEST = 33
 LOWEST = 6
@@ -51,15 +52,30 @@ class Wall(Panel):
         self._picked, self._busy, self._pinned = picked, running, pinned
         self._slots: list[str] = []
         self._grid = Grid(1, 1)
+        self._drawn: dict[tuple[str, int, int], list[list[Span]]] = {}
+        self._quick = False
+
+    def pull(self) -> None:
+        self._drawn.clear()
+        super().pull()
+
+    def pull_picked(self) -> None:
+        """A frame in which only the picked agent's pane moves; the others wait for the next whole one."""
+        self._quick = True
+        super().pull()
+        self._quick = False
 
     def title(self) -> list[Span]:
         running = len(self._busy())
         shown = sum(1 for s in self._slots if s in self.feed.view.agents and self._at_work(s))
         hidden = running - shown
+        if not running and self._slots:
+            return [Span("nobody is at work; these are the last words", "dim")]
         return [Span(f"{plural(hidden, 'more agent')} at work", "dim")] if hidden > 0 else []
 
     def paint(self) -> list[Line]:
-        self._place_agents()
+        if not self._quick:
+            self._place_agents()
         return super().paint()
 
     def body(self, cells: int, height: int) -> list[Line]:
@@ -87,15 +103,27 @@ class Wall(Panel):
         return lines
 
     def _pane(self, agent: str, cells: int, height: int) -> list[list[Span]]:
+        key = (agent, cells, height)
+        if not (self._quick and key in self._drawn and agent != self._picked()):
+            self._drawn[key] = self._draw(agent, cells, height)
+        return self._drawn[key]
+
+    def _draw(self, agent: str, cells: int, height: int) -> list[list[Span]]:
         at_work = self._at_work(agent)
         tail = self.feed.tail(agent)
         rows = tail.rows(cells - 1, height - 1) or [self.feed.words(agent)]
         ink = "text" if at_work else "dim"
+        if at_work and not any(rows):
+            rows, ink = ["waiting for the first word"], "faint"
         body = [[Span(fit(row, cells), ink)] for row in rows]
-        if at_work and rows:
+        if at_work and ink == "text":
             last = rows[-1]
             rest = " " * max(0, cells - width(last) - 1)
-            body[-1] = [Span(fit(last, min(width(last), cells - 1)), ink), Span(self.look.glyphs.cursor, "run"), Span(rest)]
+            body[-1] = [
+                Span(fit(last, min(width(last), cells - 1)), ink),
+                Span(self.look.glyphs.cursor, "run"),
+                Span(rest),
+            ]
         blank = [[Span(" " * cells)]] * max(0, height - 1 - len(body))
         return [self._head(agent, cells, at_work), *body[: height - 1], *blank]
 
@@ -103,8 +131,12 @@ class Wall(Panel):
         row = self.feed.view.agents.get(agent)
         picked = agent == self._picked()
         state = row.state if row else "done"
-        name = f"{row.unit} {row.role}" if row else agent
-        pace = f"{row.rate:.0f} t/s" if row and at_work and row.rate else ("" if at_work else self.look.mark(state).word)
+        name = f"{short(row.unit)} {row.role}" if row else agent
+        pace = (
+            f"{row.rate:.0f} t/s"
+            if row and at_work and row.rate >= 1
+            else ("" if at_work else self.look.mark(state).word)
+        )
         pin = "pinned " if agent in self._pinned() else ""
         left = fit(f"{self.look.glyph(state)} {name} ", min(cells, width(name) + 3))
         tail = fit(f" {pin}{pace}", min(max(0, cells - width(left)), len(pin) + len(pace) + 1) if pace or pin else 0)
@@ -125,9 +157,11 @@ class Wall(Panel):
         """Who is shown where. Those who stay keep their places."""
         cells, height = self.size
         self._grid = Grid(max(1, (cells + 2) // (NARROWEST + 3)), max(1, (height - 1) // LOWEST))
-        wanted = list(dict.fromkeys([a for a in (self._picked(), *sorted(self._pinned()), *self._busy()) if a]))
+        busy = sorted(self._busy(), key=lambda agent: agent not in self.feed.tails)
         recent = [a for a in reversed(self.feed.tails) if a in self.feed.view.agents]
-        chosen = list(dict.fromkeys([*wanted, *recent]))[: self._fitting(len(wanted))]
+        wanted = [a for a in (self._picked(), *sorted(self._pinned()), *busy, *recent) if a]
+        chosen = list(dict.fromkeys(wanted))
+        chosen = chosen[: self._fitting(len(chosen))]
         slots = [s if s in chosen else "" for s in self._slots[: len(chosen)]] + [""] * len(chosen)
         late = iter([a for a in chosen if a not in slots[: len(chosen)]])
         self._slots = [s or next(late) for s in slots[: len(chosen)]]

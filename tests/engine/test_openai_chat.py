@@ -30,7 +30,9 @@ class Heard(NamedTuple):
 
 
 @asynccontextmanager
-async def raw(*answers: bytes | Callable[[asyncio.StreamWriter], Any]) -> AsyncGenerator[tuple[str, Heard]]:
+async def raw(
+    *answers: bytes | Callable[[asyncio.StreamWriter, dict[str, Any]], Any],
+) -> AsyncGenerator[tuple[str, Heard]]:
     """A server that gives one canned answer after the other, the last one for ever, and closes each connection."""
     heard, left, open_ = Heard([], []), list(answers), set[asyncio.Task[Any]]()
 
@@ -51,7 +53,7 @@ async def raw(*answers: bytes | Callable[[asyncio.StreamWriter], Any]) -> AsyncG
             heard.bodies.append(json.loads(await reader.readexactly(length)))
         answer = left.pop(0) if len(left) > 1 else left[0]
         if callable(answer):
-            await answer(writer)
+            await answer(writer, heard.bodies[-1])
         else:
             writer.write(answer)
             await writer.drain()
@@ -242,11 +244,15 @@ async def test_a_server_without_usage_in_streams_is_asked_without_it_from_then_o
 
 
 async def test_two_calls_that_learn_the_same_dialect_at_once_both_succeed():
-    no = refused("400 Bad Request", "Unknown field: stream_options")
-    yes = http(events(piece("stop", content="x")))
-    async with raw(no, no, yes) as (url, _), talking(url) as chat:
+    async def strict(writer: asyncio.StreamWriter, body: dict[str, Any]) -> None:
+        await asyncio.sleep(0.05)
+        no = refused("400 Bad Request", "Unknown field: stream_options")
+        writer.write(no if "stream_options" in body else http(events(piece("stop", content="x"))))
+
+    async with raw(strict) as (url, heard), talking(url) as chat:
         replies = await asyncio.gather(whole(chat), whole(chat))
         assert [reply.text for _, reply in replies] == ["x", "x"]
+    assert sum("stream_options" in body for body in heard.bodies) == 2
 
 
 async def test_a_server_that_renamed_max_tokens_gets_the_new_name():
@@ -350,7 +356,7 @@ async def test_each_fault_of_the_scripted_server_is_a_failure_that_is_tried_agai
 
 
 async def test_pings_do_not_count_as_content():
-    async def pings(writer: asyncio.StreamWriter) -> None:
+    async def pings(writer: asyncio.StreamWriter, _: Any) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")
         writer.write(events(piece(content="I am thinking"), end=""))
         for _ in range(100):

@@ -134,7 +134,9 @@ class Recorder:
         write_text(self.run.journal, "".join(self._lines))
 
 
-def write_run(folder: Path, until: str = "merging", *, name: str = "2026-11-18-1405-xlsx-3f2", agents: int = 24) -> RunFolder:
+def write_run(
+    folder: Path, until: str = "merging", *, name: str = "2026-11-18-1405-xlsx-3f2", agents: int = 24
+) -> RunFolder:
     """A run folder at the moment `until`: analysing, merging or finished."""
     run = RunFolder(folder / name)
     rng = random.Random(7)
@@ -325,7 +327,11 @@ def _finish(say: Recorder, rng: random.Random, run: RunFolder) -> None:
         for side, good in (("base", base), ("s0", candidate)):
             say.say(
                 e.ScoreMeasured(
-                    split="validation", side=side, task=f"v{n + 1:03d}", status="pass" if good else "fail", score=float(good)
+                    split="validation",
+                    side=side,
+                    task=f"v{n + 1:03d}",
+                    status="pass" if good else "fail",
+                    score=float(good),
                 )
             )
             say.say(e.UnitDone(unit=f"{side}/v{n + 1:03d}", stage="validate"), 0.01)

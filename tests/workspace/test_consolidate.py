@@ -8,7 +8,9 @@ from workspace.ledger import Ending, Loss, edit_rows, lesson_rows, unaccounted
 from workspace.patch import AppendToSection, Delete, Dropped, Edit
 
 
-def edit(number: int, text: str = "", *, tasks: tuple[str, ...] = (), pinned: bool = False, section: str = "b2") -> Edit:
+def edit(
+    number: int, text: str = "", *, tasks: tuple[str, ...] = (), pinned: bool = False, section: str = "b2"
+) -> Edit:
     name = f"t{number:03d}"
     return AppendToSection(
         id=f"{name}-E1",
@@ -42,7 +44,9 @@ def test_no_source_edit_is_lost_and_support_is_the_union_of_tasks(reply: MergeRe
     edits = [edit(n, tasks=(f"task{n % 2}", f"task{n}")) for n in range(1, 6)]
     named = aliases(edits)
     result = reconcile(named, reply)
-    outputs = [merged_edit(f"m1-01-E{n}", [named[a] for a in g.sources], g.text, "") for n, g in enumerate(result.groups)]
+    outputs = [
+        merged_edit(f"m1-01-E{n}", [named[a] for a in g.sources], g.text, "") for n, g in enumerate(result.groups)
+    ]
     outputs += [named[a] for a in result.missing]
     assert lost(edits, outputs, [named[d.id].id for d in result.dropped]) == ()
     for output in outputs:

@@ -76,7 +76,7 @@ def _worded(text: str) -> tuple[str, str]:
 
 def _edit(blocks: Blocks, title: str, claim: str) -> Edit:
     """Where a lesson goes depends on what it is about, so lessons of one topic meet at one place."""
-    chance = dice("edit", _topic(claim) or title)
+    chance = dice("put", _topic(claim) or title)
     kind = 1.0 if _HOUSE.search(claim) else chance.random()
     here: Edit = {"file": "SKILL.md"}
     if kind < 0.15 and blocks.items:

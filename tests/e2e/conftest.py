@@ -1,0 +1,34 @@
+"""Whole evolutions: the real command line, the real engine, a real HTTP server that answers by script."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.shell import Shell, end_engine, scripted
+from workspace.run import runs_in
+
+
+@pytest.fixture(scope="session")
+def fast() -> Iterator[str]:
+    """An endpoint that answers at once."""
+    with scripted() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def slow() -> Iterator[str]:
+    """An endpoint that takes half a second, so that something can happen in between."""
+    with scripted("--latency", "0.5") as url:
+        yield url
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Iterator[Shell]:
+    """A home of its own; whatever engine a test left at work is ended."""
+    shell = Shell(tmp_path)
+    yield shell
+    for run in runs_in(shell.runs):
+        end_engine(run)

@@ -1,0 +1,466 @@
+"""What people do on the screens, key by key, and what it leaves on the disk."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.screen import Screen
+
+from t2s_tui.app import T2SApp
+from t2s_tui.feed import workplace
+from t2s_tui.keys import GROUPS, bindings, user_keymap
+from t2s_tui.screens.agent import AgentScreen, TrajectoryScreen
+from t2s_tui.screens.confirm import Confirm
+from t2s_tui.screens.diff import DiffScreen, compare, file_diff, sides, unified
+from t2s_tui.screens.drafts import draft_path, editor_command, open_lesson, save
+from t2s_tui.screens.help import HelpScreen
+from t2s_tui.screens.lesson import Fault, LessonScreen
+from t2s_tui.screens.live import LiveScreen
+from t2s_tui.screens.new_run import NewRunScreen
+from t2s_tui.screens.node import NodeScreen
+from t2s_tui.screens.runs import RunList, RunsScreen
+from t2s_tui.screens.verdict import VerdictScreen
+from t2s_tui.theme import Look
+from t2s_tui.widgets.editor import Editor
+from t2s_tui.widgets.pool import Pool
+from tests.t2s_tui.recorded import SKILL, write_run
+from workspace.errors import ConfigError, InputError, LessonInvalid
+from workspace.files import write_text
+from workspace.pool import load
+from workspace.run import RunFolder, SeedFolder, engine_lock
+from workspace.wishes import read_wish, waiting
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    return write_run(tmp_path / "runs")
+
+
+@asynccontextmanager
+async def shown(
+    run: RunFolder, *, alive: bool = True, size: tuple[int, int] = (120, 36), readonly: bool = False
+) -> AsyncIterator[tuple[T2SApp, Pilot[int]]]:
+    """The app on `run`'s live screen."""
+    with held(run, alive):
+        app = T2SApp(run.path.parent, run, look=Look(), readonly=readonly)
+        async with app.run_test(size=size) as pilot:
+            await pilot.pause(0.2)
+            yield app, pilot
+
+
+@contextmanager
+def held(run: RunFolder, alive: bool):
+    if alive:
+        with engine_lock(run):
+            yield
+    else:
+        yield
+
+
+def text(app: T2SApp) -> str:
+    return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+
+
+async def until(pilot: Pilot[int], true: Callable[[], bool], seconds: float = 5) -> None:
+    end = time.monotonic() + seconds
+    while not true() and time.monotonic() < end:
+        await pilot.pause(0.05)
+    assert true()
+
+
+def seed_of(run: RunFolder) -> SeedFolder:
+    seed = workplace(run)
+    assert seed is not None
+    return seed
+
+
+def wishes(run: RunFolder) -> list[str]:
+    return [read_wish(path).kind for path in waiting(run)]
+
+
+# --- the run -----------------------------------------------------------------------------------------------------
+
+
+async def test_space_asks_the_engine_to_pause_with_what_the_person_had_seen(run: RunFolder) -> None:
+    async with shown(run) as (app, pilot):
+        await pilot.press("space")
+        await pilot.pause()
+        (path,) = waiting(run)
+        wish = read_wish(path)
+        assert app.feed is not None
+        assert (wish.kind, wish.seq) == ("pause", app.feed.view.seq)
+
+
+async def test_stopping_asks_first_and_a_no_changes_nothing(run: RunFolder) -> None:
+    async with shown(run) as (app, pilot):
+        await pilot.press("X")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        assert "24 calls in flight finish" in text(app)
+        await pilot.press("n")
+        await pilot.pause(0.1)
+        assert wishes(run) == []
+        await pilot.press("X")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.press("y")
+        await until(pilot, lambda: wishes(run) == ["stop"])
+
+
+async def test_more_calls_are_asked_for_with_a_number(run: RunFolder) -> None:
+    async with shown(run) as (_, pilot):
+        await pilot.press("plus")
+        await pilot.pause()
+        assert read_wish(waiting(run)[0]).arguments == {"limit": 30}
+
+
+async def test_q_leaves_while_the_run_goes_on_and_says_how_to_come_back(run: RunFolder) -> None:
+    async with shown(run) as (app, pilot):
+        assert f"t2s attach {run.id}" in app.farewell()
+        await pilot.press("q")
+    assert app.return_value == 0
+    assert wishes(run) == []
+
+
+async def test_one_ctrl_c_is_a_hint_and_two_leave(run: RunFolder) -> None:
+    async with shown(run) as (app, pilot):
+        await pilot.press("ctrl+c")
+        await pilot.pause(0.1)
+        assert app.is_running
+        assert app.return_value is None
+        await pilot.press("ctrl+c")
+    assert app.return_value == 0
+
+
+async def test_a_run_without_its_engine_is_called_lost_and_offers_the_key(run: RunFolder) -> None:
+    async with shown(run, alive=False) as (app, pilot):
+        assert "lost" in text(app)
+        assert "R resumes" in text(app)
+        await pilot.press("space")
+        await pilot.pause()
+        assert wishes(run) == [], "nobody would hear it"
+        assert app.exit_code() == 1
+
+
+async def test_a_viewer_that_only_reads_leaves_nothing_behind(run: RunFolder) -> None:
+    run.lock.touch()
+    before = sorted(run.path.rglob("*"))
+    async with shown(run, readonly=True) as (app, pilot):
+        for key in ("space", "2", "x", "p", "e", "a", "u", "R", "r", "plus"):
+            await pilot.press(key)
+        await pilot.pause(0.2)
+        assert isinstance(app.screen, LiveScreen)
+        assert "read-only" in text(app)
+    assert sorted(run.path.rglob("*")) == before
+
+
+async def test_an_attached_finished_run_ends_with_the_runs_own_code(tmp_path: Path) -> None:
+    async with shown(write_run(tmp_path, "finished"), alive=False) as (app, pilot):
+        assert "34 % → 81 %" in text(app)
+        await pilot.press("q")
+    assert app.return_value == 0
+
+
+async def test_a_slow_terminal_skips_frames_and_says_so(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with shown(run) as (app, pilot):
+        monkeypatch.setattr(app, "_behind", lambda: True)
+        await pilot.pause(0.8)
+        monkeypatch.setattr(app, "_behind", lambda: False)
+        await until(pilot, lambda: "slow link" in text(app))
+
+
+# --- lessons -----------------------------------------------------------------------------------------------------
+
+
+async def lesson_screen(pilot: Pilot[int], app: T2SApp, lesson: str) -> LessonScreen:
+    await pilot.press("2")
+    app.screen.query_one(Pool).go(lesson)
+    await pilot.press("enter")
+    await until(pilot, lambda: isinstance(app.screen, LessonScreen))
+    await pilot.pause(0.1)
+    assert isinstance(app.screen, LessonScreen)
+    return app.screen
+
+
+async def test_a_lesson_shows_its_evidence_where_it_was_said(run: RunFolder) -> None:
+    async with shown(run) as (app, pilot):
+        await lesson_screen(pilot, app, "t003-L1")
+        assert "D7 expected 41.2 got None" in text(app)
+        assert "patch t003 and 1 merge (m1-01)" in text(app)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, TrajectoryScreen))
+        await pilot.pause(0.1)
+        assert "I write =SUM(B2:B14)" in text(app)
+        await pilot.press("escape", "escape")
+        assert isinstance(app.screen, LiveScreen)
+
+
+async def test_an_edited_lesson_counts_when_it_is_saved(run: RunFolder) -> None:
+    async with shown(run) as (app, pilot):
+        await lesson_screen(pilot, app, "t003-L1")
+        await pilot.press("e")
+        await until(pilot, lambda: bool(app.screen.query(Editor)))
+        editor = app.screen.query_one(Editor)
+        editor.load_text(editor.text.replace("openpyxl writes formulas as text", "Nobody calculates"))
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: not app.screen.query(Editor))
+        now = load(seed_of(run), "t003-L1")
+        assert now.edited
+        assert now.lesson.why.startswith("Nobody calculates")
+        assert "edited by you" in text(app)
+
+
+async def test_a_text_that_does_not_parse_stays_in_the_field_and_names_its_line(run: RunFolder) -> None:
+    async with shown(run) as (app, pilot):
+        await lesson_screen(pilot, app, "t003-L1")
+        await pilot.press("e")
+        await until(pilot, lambda: bool(app.screen.query(Editor)))
+        editor = app.screen.query_one(Editor)
+        editor.load_text(editor.text.replace('kind = "', "kind = "))
+        await pilot.press("ctrl+s")
+        await pilot.pause(0.2)
+        said = app.screen.query_one(Fault).text
+        assert "t003-L1.toml:" in said
+        assert editor.text.splitlines()[editor.cursor_location[0]].startswith("kind")
+        assert not load(seed_of(run), "t003-L1").edited
+        assert draft_path(seed_of(run), "t003-L1").read_text() == editor.text
+
+
+async def test_leaving_the_field_with_changes_asks_first(run: RunFolder) -> None:
+    async with shown(run) as (app, pilot):
+        await lesson_screen(pilot, app, "t003-L1")
+        await pilot.press("e")
+        await until(pilot, lambda: bool(app.screen.query(Editor)))
+        await pilot.press("x", "escape")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.press("n")
+        await pilot.pause(0.1)
+        assert app.screen.query_one(Editor).text.startswith("x")
+
+
+async def test_a_viewer_that_must_end_keeps_what_was_being_typed(run: RunFolder) -> None:
+    async with shown(run) as (app, pilot):
+        await lesson_screen(pilot, app, "t003-L1")
+        await pilot.press("e")
+        await until(pilot, lambda: bool(app.screen.query(Editor)))
+        await pilot.press("h", "i")
+        app.leave(129)
+    assert draft_path(seed_of(run), "t003-L1").read_text().startswith("hi")
+
+
+async def test_a_key_drops_a_lesson_and_the_same_key_takes_it_back(run: RunFolder) -> None:
+    async with shown(run) as (app, pilot):
+        await pilot.press("2")
+        app.screen.query_one(Pool).go("t003-L1")
+        await pilot.press("x")
+        await pilot.pause(0.1)
+        assert load(seed_of(run), "t003-L1").lesson.status == "dropped"
+        await until(pilot, lambda: "dropped" in text(app))
+        await pilot.press("x")
+        await pilot.pause(0.1)
+        assert load(seed_of(run), "t003-L1").lesson.status == "unpinned"
+        await until(pilot, lambda: app.feed is not None and "t003-L1" in app.feed.own)
+        await pilot.press("u")
+        await pilot.pause(0.1)
+        assert not load(seed_of(run), "t003-L1").edited
+
+
+async def test_a_person_writes_a_lesson_of_their_own(run: RunFolder) -> None:
+    async with shown(run) as (app, pilot):
+        await pilot.press("2", "a")
+        await until(pilot, lambda: bool(app.screen.query(Editor)))
+        editor = app.screen.query_one(Editor)
+        editor.load_text(editor.text.replace("What to do, in general.", "Close the workbook."))
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: not app.screen.query(Editor))
+        assert load(seed_of(run), "H001").lesson.claim == "Close the workbook."
+
+
+def test_a_lesson_that_changed_meanwhile_is_not_overwritten(run: RunFolder) -> None:
+    seed = seed_of(run)
+    mine = open_lesson(seed, "t003-L1")
+    save(seed, open_lesson(seed, "t003-L1"), mine.text.replace("openpyxl writes", "They write"))
+    with pytest.raises(InputError, match="changed meanwhile"):
+        save(seed, mine, mine.text.replace("openpyxl writes", "I write"))
+    assert load(seed, "t003-L1").lesson.why.startswith("They write")
+    assert "I write" in open_lesson(seed, "t003-L1").text, "the draft opens again"
+
+
+def test_a_draft_never_counts_as_a_lesson(run: RunFolder) -> None:
+    seed = seed_of(run)
+    with pytest.raises(LessonInvalid):
+        save(seed, open_lesson(seed, "t003-L1"), "not = [toml")
+    assert not load(seed, "t003-L1").edited
+
+
+def test_the_persons_editor_is_the_one_their_shell_names() -> None:
+    assert editor_command({"EDITOR": "vim -n", "VISUAL": "code --wait"}) == ["code", "--wait"]
+    assert editor_command({"EDITOR": "vim -n"}) == ["vim", "-n"]
+
+
+async def test_text_from_the_persons_editor_that_does_not_parse_is_opened_again(
+    run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "editor.py"
+    script.write_text(
+        "import sys, pathlib\n"
+        "path = pathlib.Path(sys.argv[1]); text = path.read_text()\n"
+        "broken = '= broken' in text\n"
+        "path.write_text(text.replace('= broken', '# mine') if broken else text + '= broken')\n"
+    )
+    monkeypatch.setenv("VISUAL", shlex.join([sys.executable, str(script)]))
+    async with shown(run) as (app, pilot):
+        monkeypatch.setattr(app, "suspend", lambda: held(run, alive=False))
+        await lesson_screen(pilot, app, "t003-L1")
+        await pilot.press("E")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        assert "t003-L1.toml:" in text(app)
+        assert "= broken" in draft_path(seed_of(run), "t003-L1").read_text()
+        await pilot.press("y")
+        await until(pilot, lambda: load(seed_of(run), "t003-L1").edited)
+
+
+# --- the other screens -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("keys", "screen", "wanted"),
+    [
+        (("enter",), AgentScreen, "speaking"),
+        (("3", "j", "enter"), NodeScreen, "support"),
+        (("d",), DiffScreen, "no candidate yet"),
+        (("v",), VerdictScreen, "No verdict yet"),
+        (("question_mark",), HelpScreen, "To the agents."),
+        (("escape",), RunsScreen, "running"),
+    ],
+)
+async def test_every_way_in_has_a_way_back(
+    run: RunFolder, keys: tuple[str, ...], screen: type[Screen[None]], wanted: str
+) -> None:
+    async with shown(run) as (app, pilot):
+        await pilot.press(*keys)
+        await until(pilot, lambda: isinstance(app.screen, screen))
+        await pilot.pause(0.3)
+        assert wanted in text(app)
+        await pilot.press("enter" if screen is RunsScreen else "escape")
+        await until(pilot, lambda: isinstance(app.screen, LiveScreen))
+
+
+async def test_the_diff_stands_side_by_side_on_a_wide_screen_and_below_each_other_on_a_narrow_one(
+    tmp_path: Path,
+) -> None:
+    run = write_run(tmp_path, "finished")
+    for size, numbers in (((140, 40), 2), ((80, 40), 1)):
+        async with shown(run, alive=False, size=size) as (app, pilot):
+            await pilot.press("d")
+            await until(pilot, lambda app=app: isinstance(app.screen, DiffScreen))
+            await pilot.pause(0.2)
+            row = next(line for line in text(app).splitlines() if "## Reading" in line)
+            assert row.count("## Reading") == numbers
+            assert "references/rare.md" in text(app)
+
+
+def test_the_diff_gives_back_both_files(tmp_path: Path) -> None:
+    run = write_run(tmp_path, "finished")
+    files = compare(*sides(run))
+    assert [file.name for file in files] == ["SKILL.md", "references/rare.md"]
+    old = SKILL.splitlines()
+    whole = file_diff("SKILL.md", old, [*old[:9], "new", *old[10:]])
+    assert (whole.added, whole.removed) == (1, 1)
+    assert any(line == "+ new" for line in unified([whole]))
+
+
+async def test_the_verdict_lists_fixed_and_broken_tasks(tmp_path: Path) -> None:
+    async with shown(write_run(tmp_path, "finished"), alive=False) as (app, pilot):
+        await pilot.press("v")
+        await until(pilot, lambda: isinstance(app.screen, VerdictScreen))
+        await pilot.pause(0.2)
+        for wanted in ("ACCEPT", "81.0 %", "fixed", "broken", "[+25, +66]"):
+            assert wanted in text(app)
+
+
+async def test_home_lists_the_runs_and_deletes_one_only_after_a_yes(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    old = write_run(runs, "finished", name="2026-11-01-0900-old-aaa")
+    app = T2SApp(runs, look=Look())
+    async with app.run_test(size=(120, 36)) as pilot:
+        await until(pilot, lambda: bool(app.screen.query_one(RunList).cards))
+        await pilot.pause(0.1)
+        assert "✓ accept" in text(app)
+        await pilot.press("D")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.press("n")
+        await pilot.pause(0.1)
+        assert old.path.exists()
+        await pilot.press("D")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.press("y")
+        await until(pilot, lambda: not old.path.exists())
+
+
+async def test_home_without_runs_says_how_to_make_one(tmp_path: Path) -> None:
+    app = T2SApp(tmp_path / "nothing", look=Look())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "t2s demo" in text(app))
+
+
+async def test_a_new_run_that_lacks_something_names_all_it_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith(("T2S_", "OPENAI_"))]:
+        monkeypatch.delenv(name)
+    app = T2SApp(tmp_path / "runs", look=Look())
+    async with app.run_test(size=(120, 36)) as pilot:
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(app.screen, NewRunScreen))
+        await pilot.press(*"skills/mine")
+        await pilot.pause(0.1)
+        assert "--skill skills/mine" in text(app)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "traces" in text(app).split("command line")[-1])
+    assert not (tmp_path / "runs").exists()
+
+
+# --- keys --------------------------------------------------------------------------------------------------------
+
+
+def test_every_key_has_an_id_of_its_own_and_a_sentence() -> None:
+    keys = [key for group in GROUPS.values() for key in group]
+    assert len({key.id for key in keys}) == len(keys)
+    assert all(key.help.endswith(".") for key in keys)
+    assert all(binding.id for binding in bindings(*GROUPS.values()))
+
+
+async def test_people_can_give_a_key_another_key(
+    run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_text(tmp_path / "config" / "t2s" / "keys.toml", '"run.pause" = "ctrl+o"\n')
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    async with shown(run) as (_, pilot):
+        await pilot.press("space")
+        await pilot.pause()
+        assert wishes(run) == []
+        await pilot.press("ctrl+o")
+        await pilot.pause()
+        assert wishes(run) == ["pause"]
+
+
+def test_a_key_id_that_does_not_exist_is_refused_with_those_that_do(tmp_path: Path) -> None:
+    path = tmp_path / "keys.toml"
+    path.write_text('"run.pawse" = "p"\n')
+    with pytest.raises(ConfigError, match=r"run\.pawse.*run\.pause"):
+        user_keymap(path)
+
+
+async def test_the_palette_offers_every_action_of_the_screen(run: RunFolder) -> None:
+    async with shown(run) as (app, _):
+        offered = {command.help for command in app.get_system_commands(app.screen)}
+        for shown_key in ("space", "X", "d", "v", "z", "?", "e", "enter", "/"):
+            assert shown_key in offered
