@@ -44,29 +44,7 @@ run = RunFolder(Path(sys.argv[1]))
 raise SystemExit(T2SApp(run.path.parent, run, fps=int(sys.argv[2])).run())
 """
 KEYS = {"roster": b"1", "pool": b"2", "tree": b"3", "wall": b"4"}
-WORDS = [
-    "the",
-    "agent",
-    "wrote",
-    "a",
-    "formula",
-    "into",
-    "the",
-    "cell",
-    "but",
-    "never",
-    "calculated",
-    "it",
-    "so",
-    "the",
-    "value",
-    "is",
-    "empty",
-    "and",
-    "the",
-    "check",
-    "fails",
-]
+WORDS = "the agent wrote a formula into the cell but never calculated it, so the value is empty"
 
 
 class Cost(NamedTuple):
@@ -139,6 +117,7 @@ class Writer:
         self.journal = Journal(run.journal)
         self.live = LiveWriter(run)
         self.rng = random.Random(1)
+        self.words = WORDS.split()
         self.agents = [f"analyst-t{n:03d}" for n in range(1, agents + 1)]
         self.rate = rate
         self.tokens = dict.fromkeys(self.agents, 0)
@@ -166,7 +145,7 @@ class Writer:
             self._ticks += 1
             for agent in self.agents:
                 many = max(1, self.rate // 10)
-                said = " ".join(self.rng.choice(WORDS) for _ in range(many))
+                said = " ".join(self.rng.choice(self.words) for _ in range(many))
                 self.live.say(agent, said + (".\n" if self.rng.random() < 0.1 else " "))
                 self.tokens[agent] += many
             self.live.flush()
@@ -176,7 +155,7 @@ class Writer:
         """Each agent once a second, spread over the ticks; the usage once a second."""
         for n, agent in enumerate(self.agents):
             if n % 10 == self._ticks % 10:
-                self.journal.emit(e.AgentSpoke(agent=agent, tokens=self.tokens[agent], words=" ".join(WORDS[:9])))
+                self.journal.emit(e.AgentSpoke(agent=agent, tokens=self.tokens[agent], words=WORDS))
         if self._ticks % 10 == 0:
             self.journal.emit(
                 e.UsageCounted(

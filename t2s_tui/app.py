@@ -19,7 +19,6 @@ from typing import Any
 
 from textual.app import App as Textual
 from textual.app import SystemCommand
-from textual.binding import BindingType
 from textual.screen import Screen
 
 from t2s_tui.feed import Changes, Feed
@@ -54,7 +53,7 @@ class T2SApp(Textual[int]):
     TITLE = "t2s"
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"
-    BINDINGS: list[BindingType] = [*bindings(APP)]
+    BINDINGS = bindings(APP)
     CSS = """
     Screen { background: $background; color: $foreground; }
     * { scrollbar-background: $surface; scrollbar-background-hover: $surface; scrollbar-background-active: $surface;
@@ -127,10 +126,9 @@ class T2SApp(Textual[int]):
             return ""
         feed.poll()
         view = feed.view
-        use = view.usage
-        lines = [
-            f"run {feed.run.id}  {feed.state}  {clock(feed.elapsed)}  {plural(len(view.lessons), 'lesson')}  {count(use.prompt + use.completion)} tokens"
-        ]
+        tokens = count(view.usage.prompt + view.usage.completion)
+        learned = plural(len(view.lessons), "lesson")
+        lines = [f"run {feed.run.id}  {feed.state}  {clock(feed.elapsed)}  {learned}  {tokens} tokens"]
         if view.verdict is not None:
             lines.append(f"verdict: {view.verdict.decision}  {view.verdict.sentence}")
         if feed.alive:

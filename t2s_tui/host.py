@@ -22,7 +22,7 @@ from workspace.journal import read_events
 from workspace.run import RunFolder, alive
 
 LOOK = 0.02
-TAIL = 4096
+TAIL = 16384
 SENTENCE = "t2s engine: "
 CRASH = "Traceback (most recent call last)"
 ROOT = Path(__file__).resolve().parent.parent
@@ -106,7 +106,7 @@ def start(
     options = ["--watch-stdin"] if watch else []
     options += [part for key, value in (knobs or {}).items() for part in ("--knob", f"{key}={value}")]
     options += ["--accept-changes"] if accept_changes else []
-    offset = _size(run.journal)
+    offset = _end_of_lines(run.journal)
     said = _size(run.log)
     engine = Engine(_spawn(run, options, watch))
     try:
@@ -205,6 +205,12 @@ def last_words(run: RunFolder, offset: int = 0) -> str:
     if CRASH in text:
         return f"the engine crashed: {text.splitlines()[-1].strip()} (see {run.log})"
     return text
+
+
+def _end_of_lines(path: Path) -> int:
+    """Where the journal's whole lines end: an engine cuts off what a crash left behind them."""
+    start = max(0, _size(path) - TAIL)
+    return start + read_from(path, start).rfind(b"\n") + 1
 
 
 def _size(path: Path) -> int:

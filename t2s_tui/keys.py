@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 
 from workspace.errors import ConfigError, at
 from workspace.files import read_toml
@@ -102,7 +102,7 @@ GROUPS: Mapping[str, tuple[Key, ...]] = {
 }
 
 
-def bindings(*groups: Iterable[Key]) -> list[Binding]:
+def bindings(*groups: Iterable[Key]) -> list[BindingType]:
     """Textual bindings for these keys; only the interrupt goes before what a text field wants."""
     keys = [key for group in groups for key in group]
     return [Binding(k.keys, k.action, k.label, id=k.id, priority=k.id == "app.interrupt", show=False) for k in keys]

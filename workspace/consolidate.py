@@ -6,6 +6,7 @@ upward unchanged. Support: the union of the tasks behind an edit's sources, coun
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -16,6 +17,8 @@ from rapidfuzz import fuzz
 from workspace.patch import AddSection, Create, Delete, DeleteFile, Dropped, Edit, anchor, edit_text
 
 ALIKE = 70.0
+SAME_WORDS = 85.0
+_FORM = re.compile(r"\b[A-Z][A-Z0-9]+(?:[-/.: ,][A-Z0-9]{2,})*\b")
 
 
 class Group(BaseModel):
@@ -127,7 +130,51 @@ def _near(a: Edit, b: Edit, alike: float) -> bool:
         return a.path == b.path
     if isinstance(a, AddSection) and isinstance(b, AddSection) and a.title.lower() != b.title.lower():
         return False
-    return fuzz.token_set_ratio(edit_text(a).lower(), edit_text(b).lower()) >= alike
+    return same_form(edit_text(a), edit_text(b)) and _likeness(edit_text(a), edit_text(b)) >= alike
+
+
+def same_form(a: str, b: str) -> bool:
+    """Do two texts prescribe the same form? Their form words (DD-MON-YYYY, USD, AMBER) agree, or one adds to them.
+
+    "Write the date as DD-MON-YYYY" and "Write the date as YYYY-MM-DD" are nearly the same words and mean opposites.
+    """
+    ours, theirs = form_words(a), form_words(b)
+    return ours <= theirs or theirs <= ours
+
+
+def form_words(text: str) -> frozenset[str]:
+    """Words in capitals that show a form or a code; a word with digits is an instance, not a form."""
+    return frozenset(word for word in _FORM.findall(text) if not any(c.isdigit() for c in word))
+
+
+def outvoted(edits: Sequence[Edit]) -> dict[str, Edit]:
+    """Id → the edit that contradicts it and has more support: the same words at the same place, but another form.
+
+    Pinned edits are never outvoted. Between equals the verified one wins; a tie stays for people to see.
+    """
+    losers: dict[str, Edit] = {}
+    for edit in edits:
+        rivals = [other for other in edits if other.id != edit.id and _contradict(edit, other)]
+        winner = max(rivals, key=_weight, default=None)
+        if winner is not None and not edit.pinned and _weight(winner) > _weight(edit):
+            losers[edit.id] = winner
+    return losers
+
+
+def _weight(edit: Edit) -> tuple[bool, int, bool]:
+    return edit.pinned, len(edit.support), edit.verified
+
+
+def _contradict(a: Edit, b: Edit) -> bool:
+    ours, theirs = edit_text(a), edit_text(b)
+    if a.op != b.op or anchor(a) != anchor(b) or not form_words(ours) or not form_words(theirs):
+        return False
+    masked = (_FORM.sub("_", ours).lower(), _FORM.sub("_", theirs).lower())
+    return not same_form(ours, theirs) and fuzz.ratio(*masked) >= SAME_WORDS
+
+
+def _likeness(a: str, b: str) -> float:
+    return fuzz.token_set_ratio(a.lower(), b.lower())
 
 
 def _most_like(edit: Edit, numbers: Sequence[int], groups: Sequence[Group]) -> int:

@@ -78,14 +78,14 @@ def _exists(skill: Skill, edit: Edit, allow_scripts: bool) -> Findings:
 
 
 def _unmarked(skill: Skill, edit: Edit, allow_scripts: bool) -> Findings:
-    for text in _texts(edit):
+    for file, text in _texts(edit):
         if without_marks(text) != text:
-            yield Finding(edit.file, 0, "the text still holds block marks like ⟦b3⟧", text)
+            yield Finding(file, 0, "the text still holds block marks like ⟦b3⟧", text)
 
 
 def _balanced(skill: Skill, edit: Edit, allow_scripts: bool) -> Findings:
-    for text in _texts(edit):
-        for found in _open_fences(edit.file, outline(text)):
+    for file, text in _texts(edit):
+        for found in _open_fences(file, outline(text)) if is_markdown(file) else ():
             yield found._replace(message=f"in the edit's text: {found.message}")
 
 
@@ -97,16 +97,16 @@ def _linked(skill: Skill, edit: Edit, allow_scripts: bool) -> Findings:
 def _clean_words(skill: Skill, edit: Edit, allow_scripts: bool) -> Findings:
     known = _known(skill)
     severity: Severity = "warning" if edit.pinned else "error"
-    for text in _texts(edit):
+    for file, text in _texts(edit):
         for hazard in poison(text, known):
-            yield Finding(edit.file, 0, f"the text {hazard.message}", hazard.found, severity)
+            yield Finding(file, 0, f"the text {hazard.message}", hazard.found, severity)
 
 
 def _hazards_in(scan: Callable[[str], Iterator[Hazard]]) -> Callable[[Skill, Edit, bool], Findings]:
     def check(skill: Skill, edit: Edit, allow_scripts: bool) -> Findings:
-        for text in _texts(edit):
+        for file, text in _texts(edit):
             for hazard in scan(text):
-                yield Finding(edit.file, 0, f"the text {_as_clause(hazard)}", hazard.found)
+                yield Finding(file, 0, f"the text {_as_clause(hazard)}", hazard.found)
 
     return check
 
@@ -153,7 +153,7 @@ def _bad_headings(file: str, plan: Outline) -> Findings:
         name = path[-1][1]
         if not name:
             yield Finding(file, h.start + 1, "a heading without words", "empty")
-        elif name.rstrip(":.") in _PLACEHOLDERS or name in _PLACEHOLDERS or re.match(r"(?:todo|tbd|fixme)\b", name):
+        elif name.rstrip(":.") in _PLACEHOLDERS or name in _PLACEHOLDERS or re.match(r"(?:todo|tbd|fixme)\s*:", name):
             yield Finding(file, h.start + 1, f"{h.title!r} is a placeholder, not a heading", f"placeholder {name}")
         elif seen[path] > 1:
             yield Finding(file, h.start + 1, f"a second heading {h.title!r} in the same section", f"twice {name}")
@@ -255,16 +255,17 @@ def _paths(edit: Edit) -> tuple[str, ...]:
             return (edit.file,)
 
 
-def _texts(edit: Edit) -> tuple[str, ...]:
+def _texts(edit: Edit) -> tuple[tuple[str, str], ...]:
+    """What the edit would write, each text with the file it goes to."""
     match edit:
         case Create():
-            return (edit.text, edit.link.text)
+            return ((edit.path, edit.text), (edit.file, edit.link.text))
         case AddSection():
-            return (edit.title, edit.text)
+            return ((edit.file, edit.title), (edit.file, edit.text))
         case Delete() | DeleteFile():
             return ()
         case _:
-            return (edit.text,)
+            return ((edit.file, edit.text),)
 
 
 def _open_fences(file: str, plan: Outline) -> Findings:

@@ -37,9 +37,9 @@ DAY_FRAMES = (
     "The {thing} was {deed} on {day}. When was the {thing} {deed}?",
     "On {day}, the {thing} was {deed}. When was the {thing} {deed}?",
     "When was the {thing} {deed}? The town book says that it was {deed} on {day}.",
-    "{day} was the day on which the {thing} was {deed}. On which day was the {thing} {deed}?",
-    "Note from the office: {thing} {deed} {day}, all papers filed. What is the date?",
-    "After a long delay the {thing} was finally {deed}; the letter gives {day}. Which date does the letter give?",
+    "It was on {day} that the {thing} was {deed}. On which day was the {thing} {deed}?",
+    "After a long delay the {thing} was {deed} on {day}. When was the {thing} {deed}?",
+    "The {thing} is the oldest in the county; it was {deed} on {day}. On which day was it {deed}?",
 )
 
 BUYS = (

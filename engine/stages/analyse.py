@@ -28,7 +28,8 @@ from workspace.trajectory import Step, Trajectory
 MOST_LESSONS = 3
 TURN_CHARS = 6_000
 ALL_CHARS = 24_000
-LABELS = ("TITLE", "RULE", "WHY", "QUOTE", "NONE")
+LABELS = ("TITLE", "RULE", "WHY", "NONE")
+QUOTE_CHARS = 200
 
 
 class Finding(BaseModel):
@@ -116,36 +117,50 @@ def turns(trajectory: Trajectory) -> str:
     return "\n".join(kept + tail[::-1])
 
 
+def case(trajectory: Trajectory) -> str:
+    """The trajectory as a small model reads it: task, what was done on the way, answer, and what was right."""
+    outcome = trajectory.outcome
+    rows = [f"Task: {_cut(trajectory.question.strip())}"]
+    if len(trajectory.steps) > 3:
+        rows.append(f"What the agent did:\n{turns(trajectory)}")
+    answer = _cut((outcome.got or trajectory.answer).strip())
+    if outcome.status == "pass":
+        return "\n".join([*rows, f"Agent's answer, judged right: {answer}"])
+    right = (
+        f"Right answer: {outcome.expected}" if outcome.expected else f"Why it is wrong: {outcome.message or 'unknown'}"
+    )
+    return "\n".join([*rows, f"Agent's answer: {answer}", right])
+
+
 async def _ask(seed: Seed, trajectory: Trajectory, prompt: Prompt) -> Findings:
-    lines = seed.ctx.style("analyst") == "lines"
-    values: dict[str, str] = {
-        "trajectory": trajectory.id, "turns": turns(trajectory), "status": trajectory.outcome.status,
-        "outcome": trajectory.outcome.message or f"judged {trajectory.outcome.status}",
-    }  # fmt: skip
-    if not lines:
-        values["skill"] = shown(seed.s0)
     agent = seed.agent("analyst", "analyst", "analyse", trajectory.id)
     with agent.at_work():
-        messages = prompt.messages(**values)
-        return await agent.ask(messages, _read_lines if lines else _read_json, None if lines else _schema())
+        if seed.ctx.style("analyst") == "lines":
+            return await agent.ask(prompt.messages(case=case(trajectory)), lambda r: _read_lines(r, trajectory))
+        outcome = trajectory.outcome
+        messages = prompt.messages(
+            trajectory=trajectory.id,
+            turns=turns(trajectory),
+            status=outcome.status,
+            outcome=outcome.message or f"judged {outcome.status}",
+            skill=shown(seed.s0),
+        )
+        return await agent.ask(messages, _read_json, _schema())
 
 
-def _read_lines(reply: Reply) -> Findings:
+def _read_lines(reply: Reply, trajectory: Trajectory) -> Findings:
+    """Rules in labelled lines. A small model is not asked for quotes: the answer it was shown is the evidence."""
     blocks = parse_lines(reply, LABELS)
     none = next((b["NONE"] for b in blocks if b.get("NONE")), "")
+    quotes = tuple(filter(None, (trajectory.answer.strip()[:QUOTE_CHARS],)))
     found = tuple(
-        Finding(title=b.get("TITLE", ""), claim=b["RULE"], why=b.get("WHY", ""), quotes=_quotes(b))
+        Finding(title=b.get("TITLE", ""), claim=b["RULE"], why=b.get("WHY", ""), quotes=quotes)
         for b in blocks
         if b.get("RULE")
     )
     if not found and not none:
-        raise BadReply("there is no RULE line; answer with the lines TITLE:, RULE:, WHY:, QUOTE: or with NONE: reason")
+        raise BadReply("there is no RULE line; answer with one line `RULE: the rule`, or `NONE: the reason`")
     return Findings(lessons=found, none=none if not found else "")
-
-
-def _quotes(block: dict[str, str]) -> tuple[str, ...]:
-    quote = block.get("QUOTE", "").strip("\"'“”")
-    return (quote,) if quote else ()
 
 
 def _read_json(reply: Reply) -> Findings:

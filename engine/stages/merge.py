@@ -13,7 +13,7 @@ from engine.agent import Agent
 from engine.context import Seed
 from engine.crew import Failed, Job
 from engine.llm.endpoint import Reply
-from engine.reply import BadReply, parse_json, parse_lines
+from engine.reply import BadReply, parse_json, parse_lines, spoken
 from workspace.apply import conflicts
 from workspace.consolidate import Group, MergeReply, Reconciled, aliases, group_alike, lost, merged_edit, reconcile
 from workspace.events import EditDropped, EditMerged, MergeDone, MergeFailed, MergePlanned, MergeStarted, label
@@ -163,25 +163,43 @@ def _output(node: Node, number: int, sources: Sequence[Edit], group: Group) -> E
 async def _guided(seed: Seed, agent: Agent, node: Node, edits: Sequence[Edit], why: str) -> Outcome:
     outputs: list[Edit] = []
     for number, group in enumerate(group_alike(edits), 1):
-        texts = {edit_text(edit).strip() for edit in group}
-        text = texts.pop() if len(texts) == 1 else await _one_text(seed, agent, group)
-        outputs.append(merged_edit(edit_id(node.id, number), group, as_item(text, group), label(why)))
+        worded = await _one_text(seed, agent, group)
+        reason = f"{why}; {worded.how}" if len(group) > 1 else ""
+        outputs.append(merged_edit(edit_id(node.id, number), group, as_item(worded.text, group), label(reason)))
     return Outcome(tuple(outputs), {})
 
 
-async def _one_text(seed: Seed, agent: Agent, group: Sequence[Edit]) -> str:
-    """One text for several near-duplicates; a text that a person pinned stays as it is."""
-    pinned = next((edit for edit in group if edit.pinned), None)
-    if pinned is not None:
-        return edit_text(pinned)
-    return await agent.ask(seed.ctx.prompts["merger_guided"].messages(edits=_shown(aliases(group))), _read_rule)
+class Worded(NamedTuple):
+    """The one text of a group and how it came about."""
+
+    text: str
+    how: str
+
+
+async def _one_text(seed: Seed, agent: Agent, group: Sequence[Edit]) -> Worded:
+    """One text for several near-duplicates; what a person pinned stays as it is.
+
+    A model that cannot word it loses nothing: the best supported of the texts stands, and the reason says so.
+    """
+    texts = list(dict.fromkeys(edit_text(edit).strip() for edit in group))
+    best = edit_text(max(group, key=lambda x: (x.pinned, len(x.support), x.verified))).strip()
+    if len(texts) == 1 or any(edit.pinned for edit in group):
+        return Worded(best, "words as they were")
+    prompt = seed.ctx.prompts["merger_guided"]
+    try:
+        return Worded(await agent.ask(prompt.messages(edits=_shown(aliases(group))), _read_rule), "worded as one")
+    except BadReply as fault:
+        return Worded(best, f"the best supported words kept, since the merger gave none ({fault})")
 
 
 def _read_rule(reply: Reply) -> str:
     rule = next((b["RULE"] for b in parse_lines(reply, ("RULE",)) if b.get("RULE")), "")
+    alone = [line.strip() for line in spoken(reply).splitlines() if line.strip()]
+    if not rule and len(alone) == 1 and not alone[0].startswith("<"):
+        rule = alone[0]
     if not rule:
         raise BadReply("there is no RULE line; answer with one line `RULE: the rule`")
-    return rule
+    return rule.removeprefix("- ")
 
 
 def as_item(text: str, sources: Sequence[Edit]) -> str:

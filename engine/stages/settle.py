@@ -9,19 +9,20 @@ import difflib
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from workspace.guard import Settled, settle
-
 from engine.context import Seed, program_edit
 from engine.crew import Failed, Job
 from engine.stages.harvest import Harvest
 from engine.stages.merge import Outcome
 from workspace import events as e
+from workspace.consolidate import outvoted
 from workspace.errors import T2SError
+from workspace.events import label
 from workspace.examples import examples_edit
 from workspace.files import digest, dump_toml, read_text, write_text
+from workspace.guard import Settled, settle
 from workspace.ledger import Ending, Entry, Loss, dump_ledger, edit_rows, lesson_rows, load_ledger, unaccounted
 from workspace.lesson import Lesson
-from workspace.patch import Dropped, Edit, Patch, dumps_patch
+from workspace.patch import Dropped, Edit, Patch, dumps_patch, edit_text
 from workspace.pool import load
 from workspace.provenance import dump_provenance, provenance
 from workspace.skill import Skill, load_skill, save_skill
@@ -66,15 +67,31 @@ def _key(seed: Seed, gathered: Harvest, merged: Outcome, pool: Sequence[Lesson])
 
 
 def _settle(seed: Seed, gathered: Harvest, merged: Outcome, pool: Sequence[Lesson], key: str) -> str:
+    merged = _settle_votes(merged)
     edits, quarantined = route(merged.edits, gathered.trajectories)
     learnt = _carried(edits, pool)
     examples = examples_edit(seed.s0, learnt, seed.ctx.config.budgets.examples, program_edit(1))
     settled = settle(seed.s0, [*edits, *([examples] if examples else [])])
     ledger = _ledger(gathered, merged, pool, settled, quarantined)
     _write(seed, settled, pool, ledger)
+    for entry in ledger:
+        if entry.what == "edit" and entry.state == "dropped":
+            seed.ctx.emit(e.EditDropped(edit=seed.prefix + entry.id, reason=e.label(entry.reason)))
     _tell(seed, settled, quarantined)
     dropped = tuple(Dropped(id=w.edit.id, reason=w.reason) for w in settled.withheld)
     return dumps_patch(Patch(id="root", key=key, base=seed.s0.digest, edits=tuple(settled.kept), dropped=dropped))
+
+
+def _settle_votes(merged: Outcome) -> Outcome:
+    """Of edits that contradict each other the better supported one stays; the others are dropped with that reason."""
+    losers = outvoted(merged.edits)
+    reasons = {
+        source: label(f"contradicted by {losers[x.id].id}, which has more support: {edit_text(losers[x.id])}", 300)
+        for x in merged.edits
+        if x.id in losers
+        for source in x.sources
+    }
+    return Outcome(tuple(x for x in merged.edits if x.id not in losers), merged.dropped | reasons)
 
 
 def least_support(trajectories: int) -> int:

@@ -163,7 +163,9 @@ class TrajectoryScreen(Base):
     """What an agent did on a task, with the quoted place marked."""
 
     CSS = """
-    TrajectoryScreen #header { height: 2; } TrajectoryScreen #talk { height: 1fr; } TrajectoryScreen #footer { height: 1; }
+    TrajectoryScreen #header { height: 2; }
+    TrajectoryScreen #talk { height: 1fr; }
+    TrajectoryScreen #footer { height: 1; }
     """
 
     def __init__(self, feed: Feed, trajectory: str, turn: int = 0, quote: str = "") -> None:

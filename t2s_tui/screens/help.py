@@ -64,7 +64,8 @@ class HelpScreen(ModalScreen[None]):
     BINDINGS = bindings(CLOSE)
     CSS = """
     HelpScreen { align: center middle; background: $background 60%; }
-    HelpScreen #help { width: 84; max-width: 100%; height: 80%; min-height: 12; max-height: 100%; border: tall $t2s-rule; }
+    HelpScreen #help { width: 84; max-width: 100%; height: 80%; min-height: 12; max-height: 100%; }
+    HelpScreen #help { border: tall $t2s-rule; }
     """
 
     def __init__(self, available: set[str], about: str) -> None:

@@ -70,7 +70,7 @@ class LiveScreen(RunActions, LessonActions):
     LiveScreen.-small > * { display: none; }
     LiveScreen.-small TooSmall { display: block; }
     LiveScreen.-huge #left { width: 54%; }
-    LiveScreen.-huge #right { layout: grid; grid-size: 2 2; grid-columns: 1fr 1fr; grid-rows: 3fr 2fr; grid-gutter: 0 1; }
+    LiveScreen.-huge #right { layout: grid; grid-size: 2 2; grid-rows: 3fr 2fr; grid-gutter: 0 1; }
     LiveScreen.-huge #pool { row-span: 2; height: 100%; }
     LiveScreen.-huge #tree, LiveScreen.-huge #machine { height: 100%; display: block; }
     """

@@ -68,7 +68,7 @@ class Sentence(Canvas):
 class Tick(Canvas, can_focus=True):
     """A yes or no."""
 
-    BINDINGS = bindings((Key("form.tick", "space,enter", "toggle", "space", "yes or no", "Switch it on or off."),))
+    BINDINGS = bindings((Key("form.tick", "space,enter", "switch", "space", "yes or no", "Switch it on or off."),))
 
     @dataclass
     class Changed(Message):
@@ -85,13 +85,13 @@ class Tick(Canvas, can_focus=True):
         box = Span("[x]" if self.value else "[ ]", "run+bold" if self.value else "text")
         return [row(Span(" "), box, Span(f" {self.text}", "text" if self.value else "dim"), back=back)]
 
-    def action_toggle(self) -> None:
+    def action_switch(self) -> None:
         self.value = not self.value
         self.pull()
         self.post_message(self.Changed(self.value))
 
     def on_click(self) -> None:
-        self.action_toggle()
+        self.action_switch()
 
     def on_focus(self) -> None:
         self.pull()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from textual.app import ComposeResult
 
-from t2s_tui.feed import Feed, workplace
+from t2s_tui.feed import Changes, Feed, workplace
 from t2s_tui.screens.actions import RunActions
 from t2s_tui.text import fit, plural, safe_lines, wrap
 from t2s_tui.widgets.canvas import BLANK, Line, Span, row
@@ -80,9 +80,11 @@ class NodeText(Reader):
     def _edit(self, edit: Edit, cells: int) -> list[Line]:
         lessons = self.feed.view.lessons
         head = [
-            Span(f"  {edit.id}", "bright"), Span(f"   support {len(edit.support)}", "run"), Span(f"   {edit.op} ", "dim"),
-            Span(anchor(edit), "dim"), Span("   pinned" if edit.pinned else "", "you"),
-        ]  # fmt: skip
+            Span(f"  {edit.id}", "bright"),
+            Span(f"   support {len(edit.support)}", "run"),
+            Span(f"   {edit.op} {anchor(edit)}", "dim"),
+            Span("   pinned" if edit.pinned else "", "you"),
+        ]
         lines = [row(*head), *self._text(edit_text(edit), cells, "text", 4)]
         if edit.reason:
             lines += self._text(edit.reason, cells, "dim", 4)
@@ -145,12 +147,12 @@ class NodeScreen(RunActions):
         self._node.renew()
         super().on_screen_resume()
 
-    def pull(self, changes: object) -> None:
+    def pull(self, changes: Changes) -> None:
         node = self.feed.view.nodes.get(self._node.node)
         if node is not None and node.seq != self._seq:
             self._seq = node.seq
             self._node.renew()
-        super().pull(changes)  # pyright: ignore[reportArgumentType]
+        super().pull(changes)
 
     def copied(self) -> str:
         return "\n".join(self._node.text_rows())

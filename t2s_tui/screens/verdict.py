@@ -76,7 +76,10 @@ class VerdictText(Reader):
         lines += [*self._text(verdict.sentence, cells, "bright"), BLANK]
         if verdict.baseline is not None and verdict.candidate is not None:
             lines += self._meters(verdict.baseline, verdict.candidate, cells)
-        table = verdict_table(self.feed.run)
+        try:
+            table = verdict_table(self.feed.run)
+        except T2SError as error:
+            return [*lines, *self._text(str(error), cells, "bad"), BLANK]
         if verdict.difference is not None:
             lines += [*self._interval(verdict.difference, table.get("interval"), cells), BLANK]
         facts = [f"{plural(verdict.n, 'pair')} of tasks"] + ([f"p = {verdict.p:.4f}"] if verdict.p is not None else [])
@@ -170,7 +173,11 @@ class VerdictText(Reader):
 class VerdictScreen(RunActions):
     """The verdict on a screen of its own; while validation runs the grid fills."""
 
-    CSS = "VerdictScreen #header { height: 2; } VerdictScreen #verdict { height: 1fr; } VerdictScreen #footer { height: 1; }"
+    CSS = """
+    VerdictScreen #header { height: 2; }
+    VerdictScreen #verdict { height: 1fr; }
+    VerdictScreen #footer { height: 1; }
+    """
     crumb = "verdict"
 
     def __init__(self, feed: Feed) -> None:
@@ -213,11 +220,8 @@ def compare(base: Mapping[str, float], candidate: Mapping[str, float]) -> Compar
 
 
 def verdict_table(run: RunFolder) -> dict[str, Any]:
-    """The last round's verdict.toml; empty before it is written or where it does not parse (the view still has the sentence)."""
+    """The last round's verdict.toml; empty before it is written. Raises `InputError` when it does not parse."""
     rounds = run.rounds()
     if not rounds or not rounds[-1].verdict.is_file():
         return {}
-    try:
-        return read_toml(rounds[-1].verdict)
-    except T2SError:
-        return {}
+    return read_toml(rounds[-1].verdict)

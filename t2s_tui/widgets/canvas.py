@@ -7,7 +7,6 @@ that differ and no others; a frame in which nothing changed costs a comparison.
 from __future__ import annotations
 
 from itertools import takewhile
-from os.path import commonprefix
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from rich.segment import Segment
@@ -144,7 +143,7 @@ def _dirty(y: int, old: Line, new: Line, cells: int) -> Region | None:
     same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(old.spans, new.spans, strict=False)))
     start = spans_width(new.spans[:same])
     if same < min(len(old.spans), len(new.spans)) and old.spans[same].ink == new.spans[same].ink:
-        start += width(safe(commonprefix([old.spans[same].text, new.spans[same].text])))
+        start += width(safe(_common(old.spans[same].text, new.spans[same].text)))
     end = cells
     if spans_width(old.spans) == spans_width(new.spans):
         rest = zip(reversed(old.spans[same:]), reversed(new.spans[same:]), strict=False)
@@ -152,3 +151,8 @@ def _dirty(y: int, old: Line, new: Line, cells: int) -> Region | None:
         end = cells if not tail else spans_width(new.spans) - spans_width(new.spans[len(new.spans) - tail :])
     start, end = max(0, min(start, cells) - 1), min(end + 1, cells)
     return Region(start, y, end - start, 1) if end > start else None
+
+
+def _common(a: str, b: str) -> str:
+    """What two texts begin with."""
+    return "".join(x for x, _ in takewhile(lambda pair: pair[0] == pair[1], zip(a, b, strict=False)))

@@ -34,17 +34,30 @@ class Machine(Reader):
         view, use = self.feed.view, self.feed.view.usage
         full, rest = self.look.meter(use.in_flight / max(1, use.limit or use.in_flight), 16)
         curve = self.look.spark(list(self.feed.rates), max(4, min(60, cells - 26)))
-        rows = [
+        limit = use.limit or "?"
+        rows: list[tuple[str, list[Span]]] = [
             ("endpoint", [Span(view.endpoint or "—", "text")]),
-            ("in flight", [Span(full, "run"), Span(rest, "faint"), Span(f"  {use.in_flight}", "bright"), Span(f" of {use.limit or '?'}", "dim")]),
+            (
+                "in flight",
+                [Span(full, "run"), Span(rest, "faint"), Span(f"  {use.in_flight} of {limit}", "text")],
+            ),
             ("queued", [Span(str(use.queued), "text")]),
             ("tokens/s", [Span(f"{count(use.rate):<6}", "bright"), Span(curve, "run")]),
-            ("tokens", [Span(f"{count(use.prompt)} read", "text"), Span(f"  {count(use.completion)} written", "text")]),
-            ("calls", [Span(f"{use.calls}", "text"), Span(f"  {use.retries} retried", "dim"), Span(f"  {use.rejects} rejected", "bad" if use.rejects else "dim")]),
-            ("engine", [Span(f"{'alive' if self.feed.alive else 'not there'}", "text"), Span(f"  life {view.lives}  at work {clock(view.active)}", "dim")]),
-        ]  # fmt: skip
+            ("tokens", [Span(f"{count(use.prompt)} read  {count(use.completion)} written", "text")]),
+            (
+                "calls",
+                [Span(f"{use.calls}", "text"), Span(f"  {use.retries} retried", "dim"), self._rejects(use.rejects)],
+            ),
+            ("engine", [Span("alive" if self.feed.alive else "not there", "text"), self._life()]),
+        ]
         rows += [("cost", [Span(f"{use.cost:.4f} $", "text")])] if use.cost is not None else []
         return [BLANK, *(row(Span("  " + fit(name, 11), "dim"), *spans) for name, spans in rows)]
+
+    def _rejects(self, number: int) -> Span:
+        return Span(f"  {number} rejected", "bad" if number else "dim")
+
+    def _life(self) -> Span:
+        return Span(f"  life {self.feed.view.lives}  at work {clock(self.feed.view.active)}", "dim")
 
     def _texts(self, name: str, texts: list[str], ink: str, cells: int) -> list[Line]:
         if not texts:

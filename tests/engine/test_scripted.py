@@ -110,6 +110,9 @@ def failed(family: str, number: int, style: str = "lines", skill: str = SKILL) -
     task = domain.tasks("evolve", number + 1, 1)[number]
     given = answer(chat("solver", skill=skill, rules="", task=task.prompt))
     outcome: Outcome = domain.verify(task, given)
+    if style == "lines":
+        case = f"Task: {task.prompt}\nAgent's answer: {given}\nRight answer: {task.expected}"
+        return chat("analyst_error_lines", case=case), task.expected
     turns = f'<turn n="1" role="user">{task.prompt}</turn>\n<turn n="2" role="agent">{given}</turn>'
     values = {"trajectory": "t001", "turns": turns, "status": outcome.status, "outcome": outcome.message}
     return chat(f"analyst_error_{style}", **values, **({"skill": skill} if style == "json" else {})), task.expected
@@ -279,8 +282,8 @@ def test_an_analysts_quote_really_stands_in_the_trajectory_nearly_always():
 def test_many_trajectories_share_few_lessons():
     titles: list[str] = []
     for number in range(64):
-        turns = f'<turn n="1" role="user">Task number {number} about a sheet.</turn>'
-        asked = chat("analyst_success_lines", trajectory="t", turns=turns, status="pass", outcome="judged pass")
+        case = f"Task: Task number {number} about a sheet.\nAgent's answer, judged right: done"
+        asked = chat("analyst_success_lines", case=case)
         titles += [row for row in answer(asked).splitlines() if row.startswith(("TITLE:", "NONE:"))]
     assert 64 <= len(titles) <= 100
     assert len({row for row in titles if row.startswith("TITLE:")}) == 12

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
+import pty
+import select
 import shlex
+import signal
+import struct
+import subprocess
 import sys
+import termios
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -37,6 +45,9 @@ from workspace.files import write_text
 from workspace.pool import load
 from workspace.run import RunFolder, SeedFolder, engine_lock
 from workspace.wishes import read_wish, waiting
+
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -213,7 +224,7 @@ async def test_an_edited_lesson_counts_when_it_is_saved(run: RunFolder) -> None:
         now = load(seed_of(run), "t003-L1")
         assert now.edited
         assert now.lesson.why.startswith("Nobody calculates")
-        assert "edited by you" in text(app)
+        await until(pilot, lambda: "edited by you" in text(app))
 
 
 async def test_a_text_that_does_not_parse_stays_in_the_field_and_names_its_line(run: RunFolder) -> None:
@@ -426,6 +437,96 @@ async def test_a_new_run_that_lacks_something_names_all_it_lacks(
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "traces" in text(app).split("command line")[-1])
     assert not (tmp_path / "runs").exists()
+
+
+# --- a real terminal ---------------------------------------------------------------------------------------------
+
+VIEWER = """
+import sys
+from pathlib import Path
+from t2s_tui.app import T2SApp
+from workspace.run import RunFolder
+run = RunFolder(Path(sys.argv[1]))
+raise SystemExit(T2SApp(run.path.parent, run).run())
+"""
+
+
+class Terminal:
+    """A viewer on a pty of its own, as a person's shell would start it."""
+
+    def __init__(self, run: RunFolder) -> None:
+        self.ours, self.theirs = pty.openpty()
+        fcntl.ioctl(self.theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        self.before = termios.tcgetattr(self.theirs)
+        env = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color"}
+        ends = {"stdin": self.theirs, "stdout": self.theirs, "stderr": self.theirs}
+        command = [sys.executable, "-c", VIEWER, str(run.path)]
+        self.viewer = subprocess.Popen(command, env=env, start_new_session=True, **ends)
+        self.seen = b""
+
+    def wait_for(self, wanted: bytes, seconds: float = 20) -> None:
+        until = time.monotonic() + seconds
+        while wanted not in self.seen and time.monotonic() < until:
+            self.read(0.1)
+        assert wanted in self.seen
+
+    def read(self, seconds: float) -> None:
+        if select.select([self.ours], [], [], seconds)[0]:
+            self.seen += os.read(self.ours, 65536)
+
+    def end(self, seconds: float = 8) -> int:
+        """The viewer's exit code; it must come by itself."""
+        until = time.monotonic() + seconds
+        while self.viewer.poll() is None and time.monotonic() < until:
+            self.read(0.05)
+        code = self.viewer.poll()
+        assert code is not None, "the viewer did not end"
+        return code
+
+    def close(self) -> None:
+        if self.viewer.poll() is None:
+            self.viewer.kill()
+        self.viewer.wait()
+        for handle in (self.ours, self.theirs):
+            with contextlib.suppress(OSError):
+                os.close(handle)
+
+
+@pytest.fixture
+def terminal(run: RunFolder) -> Iterator[Terminal]:
+    with held(run, alive=True):
+        viewer = Terminal(run)
+        viewer.wait_for(b"AGENTS")
+        yield viewer
+        viewer.close()
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_viewer_and_gives_the_terminal_back(terminal: Terminal, sign: signal.Signals) -> None:
+    terminal.viewer.send_signal(sign)
+    assert terminal.end() == 128 + sign
+    terminal.read(0.5)
+    assert b"\x1b[?1049l" in terminal.seen, "the alternate screen is left"
+    assert b"\x1b[?25h" in terminal.seen, "the cursor is back"
+    assert termios.tcgetattr(terminal.theirs)[3] == terminal.before[3], "typing echoes again"
+
+
+def test_q_leaves_and_the_normal_screen_says_how_to_come_back(terminal: Terminal, run: RunFolder) -> None:
+    os.write(terminal.ours, b"q")
+    assert terminal.end() == 0
+    terminal.wait_for(f"t2s attach {run.id}".encode(), 2)
+
+
+def test_a_terminal_that_is_closed_ends_the_viewer(terminal: Terminal) -> None:
+    os.close(terminal.theirs)
+    os.close(terminal.ours)
+    terminal.viewer.wait(10)
+
+
+def test_a_terminal_that_stops_reading_cannot_hold_the_viewer(terminal: Terminal) -> None:
+    time.sleep(1.5)  # nobody reads: the pty fills up
+    terminal.viewer.send_signal(signal.SIGTERM)
+    assert terminal.viewer.wait(12) in (0, 143)
 
 
 # --- keys --------------------------------------------------------------------------------------------------------

@@ -29,7 +29,8 @@ from workspace.run import RunFolder, engine_lock
 
 SIZES = [(60, 15), (80, 24), (120, 36), (200, 50)]
 HOSTILE = (
-    "\x1b[31mred\x1b[2J", "\x1b]0;title\x07", "[bold]markup[/] [/red] [@click=app.quit]", "\u202egnirts\u2066", "nul\x00bell\x07",
+    "\x1b[31mred\x1b[2J", "\x1b]0;title\x07", "[bold]markup[/] [/red] [@click=app.quit]",
+    "\u202egnirts\u2066", "nul\x00bell\x07",
     "数式のセルは値ではない", "👩‍🚀🚀❤️", "a" + "\u0301" * 300, "\r\noverwrite\x9b31m", "x" * 1_000_000,
 )  # fmt: skip
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workspace.consolidate import Group, MergeReply, aliases, group_alike, lost, merged_edit, reconcile
+from workspace.consolidate import Group, MergeReply, aliases, group_alike, lost, merged_edit, outvoted, reconcile
 from workspace.ledger import Ending, Loss, edit_rows, lesson_rows, unaccounted
 from workspace.patch import AppendToSection, Delete, Dropped, Edit
 
@@ -91,3 +91,19 @@ def test_every_lesson_and_edit_gets_one_fate_and_a_hole_is_seen() -> None:
     told = lesson_rows(lessons, proposed, rows, {})
     assert [r.state for r in told] == ["in_skill", "in_skill", "dropped"]
     assert unaccounted(lessons, told) == ("t009-L1",)
+
+
+def test_the_same_words_with_another_form_are_no_duplicates_and_support_decides() -> None:
+    many = edit(1, "- Write the date in the format DD-MON-YYYY.", tasks=("a", "b", "c"))
+    few = edit(2, "- Write the date in the format MM-DD-YYYY.", tasks=("d",))
+    longer = edit(3, "- The date is written in the format DD-MON-YYYY, where DD is the day.", tasks=("e",))
+    assert group_alike([many, few, longer]) == [[many, longer], [few]]
+    assert outvoted([many, few, longer]) == {few.id: many}
+    pinned = few.model_copy(update={"pinned": True})
+    assert outvoted([many, pinned]) == {many.id: pinned}
+
+
+def test_rules_for_other_cases_are_no_contradiction() -> None:
+    amber = edit(1, "- Tickets about charges and invoices go to the queue AMBER.", tasks=("a", "b"))
+    slate = edit(2, "- Tickets about passwords and signing in go to the queue SLATE.")
+    assert outvoted([amber, slate]) == {}

@@ -177,7 +177,7 @@ def test_each_rule_for_skills_finds_its_fault_and_the_line(body: str, broken: tu
         "# T\n\n````md\n```py\nx\n```\n````",
         "# T\n\n[x](https://example.com) [y](#t) [z](references/) `[no](x.md)`\n\n```\n[no](x.md)\n```",
         "# T\n\n## A\n\n### Use\n\nx\n\n## B\n\n### Use\n\ny",
-        "# T\n\n## To do with dates\n\nx",
+        "# T\n\n## Todo lists\n\n## To do with dates\n\nx",
         "x\n" * 480,
     ],
 )

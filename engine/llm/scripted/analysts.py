@@ -150,14 +150,29 @@ QUEUE_ABOUT = {
 
 def analyst(chat: Chat, useless: bool = False) -> str:
     """One to three lessons, or none, in the form that the system message asks for."""
-    trajectory = next(tags(chat.user, "trajectory"), Tag({}, chat.user))
-    outcome = next(tags(chat.user, "outcome"), Tag({}, ""))
-    turns = list(tags(trajectory.text, "turn"))
+    turns, outcome = _case(chat.user)
     chance = chat.chance("analyst")
     found = [USELESS] if useless else _house(turns, outcome, chance) or _general(chance)
     found = [x for x in found if x.claim not in chat.skill]
     quoted = [x._replace(quote=x.quote or _quote(turns, chance)) for x in found]
     return _json(quoted) if chat.wants_json else _lines(quoted)
+
+
+def _case(text: str) -> tuple[list[Tag], Tag]:
+    """The turns and the outcome, from the tagged form or from the labelled lines that small models get."""
+    if (trajectory := next(tags(text, "trajectory"), None)) is not None:
+        return list(tags(trajectory.text, "turn")), next(tags(text, "outcome"), Tag({}, ""))
+    label = r"^(Task|Agent's answer(?:, judged right)?|Right answer|Why it is wrong): "
+    _, *parts = re.split(label, text, flags=re.MULTILINE)
+    said = {name: words.strip() for name, words in zip(parts[::2], parts[1::2], strict=False)}
+    answer = said.get("Agent's answer") or said.get("Agent's answer, judged right", "")
+    turns = [Tag({"role": "user"}, said.get("Task", text)), Tag({"role": "agent"}, answer)]
+    if "Agent's answer, judged right" in said:
+        return turns, Tag({"status": "pass"}, "")
+    right = (
+        f"expected {said['Right answer']} got {answer}" if "Right answer" in said else said.get("Why it is wrong", "")
+    )
+    return turns, Tag({"status": "fail"}, right)
 
 
 def _house(turns: list[Tag], outcome: Tag, chance: random.Random) -> list[Taught]:
