@@ -32,6 +32,7 @@ class Desk(NamedTuple):
     live: LiveWriter
     emit: Callable[[Event], object]
     schemas: SchemaMemory
+    latest_first: bool
 
 
 class SchemaMemory:
@@ -51,7 +52,7 @@ class Agent:
         self.name = name
         self._desk = desk
         self._model = model
-        self._urgency = STAGES.index(stage)
+        self._urgency = STAGES.index(stage) * (1 if desk.latest_first else -1)
         self._turn = 0
         self._tokens = 0
         self._streaming = 0

@@ -2,7 +2,7 @@
 
 A unit is one node of the build: an output file and the key (digest) of what it reads. A unit whose file exists under
 the same key is done. A unit starts when the pause lets its stage start and fewer than `most` are at work; later stages
-go first. What fails is a row with its reason, never a crash of the run.
+go first unless the endpoint asks for the opposite. What fails is a row with its reason, never a crash of the run.
 """
 
 from __future__ import annotations
@@ -54,8 +54,9 @@ class Failed(NamedTuple):
 class Crew:
     """Everyone at work in one engine life."""
 
-    def __init__(self, pause: Pause, emit: Callable[[Event], object], most: int) -> None:
+    def __init__(self, pause: Pause, emit: Callable[[Event], object], most: int, *, latest_first: bool = True) -> None:
         self.pause = pause
+        self._direction = 1 if latest_first else -1
         self._emit = emit
         self._desks = _Desks(most)
         self._fresh: set[str] = set()
@@ -146,7 +147,7 @@ class Crew:
             await self.pause.may_start(stage)
             self.pause.queued += 1
             try:
-                await self._desks.take(STAGES.index(stage))
+                await self._desks.take(STAGES.index(stage) * self._direction)
             finally:
                 self.pause.queued -= 1
             if self.pause.lets(stage):
@@ -161,19 +162,19 @@ class Crew:
 
 
 class _Desks:
-    """At most `most` units at work; when one ends, the waiting unit of the latest stage is next."""
+    """At most `most` units at work; when one ends, the most urgent of those that wait is next."""
 
     def __init__(self, most: int) -> None:
         self._free = most
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._order = itertools.count()
 
-    async def take(self, stage: int) -> None:
+    async def take(self, urgency: int) -> None:
         if self._free and not self._waiting:
             self._free -= 1
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (-stage, next(self._order), turn))
+        heapq.heappush(self._waiting, (-urgency, next(self._order), turn))
         try:
             await turn
         except asyncio.CancelledError:

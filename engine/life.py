@@ -82,16 +82,22 @@ async def _evolve(
     lifeline = Lifeline(opened.endpoint, pause, journal.emit, patience)
     caller = Caller(opened.endpoint, gate, pause, lifeline, record, journal.emit)
     live_text = LiveWriter(run)
+    crew = Crew(pause, journal.emit, 2 * opened.limit + 8, latest_first=opened.latest_first)
     context = Context(
-        run=run, config=config, emit=journal.emit, crew=Crew(pause, journal.emit, 2 * opened.limit + 8),
-        desk=Desk(run, caller, live_text, journal.emit, SchemaMemory()), prompts=Prompts(run.prompts),
+        run=run,
+        config=config,
+        emit=journal.emit,
+        crew=crew,
+        desk=Desk(run, caller, live_text, journal.emit, SchemaMemory(), opened.latest_first),
+        prompts=Prompts(run.prompts),
         domain=find_domain(config.domain.name, config.domain.family or None) if config.domain.name else None,
-        default_model=opened.model, first_life=before.seq == 0,
-    )  # fmt: skip
+        default_model=opened.model,
+        first_life=before.seq == 0,
+    )
     _begin(run, config, opened, before, journal)
     if config.run.hold_after and config.run.hold_after not in before.held:
         pause.hold_after(config.run.hold_after)
-    ears = Ears(run, pause, gate, journal.emit, before.seq, context.crew.forget_fresh)
+    ears = Ears(run, pause, gate, journal.emit, before.seq, crew.forget_fresh)
     ending = await _until_the_end(context, ears, journal, options)
     record.close()
     if isinstance(ending.event, e.RunFailed):

@@ -36,7 +36,7 @@ SCREENS: dict[str, tuple[str, ...]] = {
     "agent": ("enter",),
     "lesson": ("2", "enter"),
     "edit": ("2", "e"),
-    "node": ("3", "enter"),
+    "node": ("3", "j", "enter"),
     "new-run": ("escape", "n"),
     "diff": ("d",),
     "verdict": ("v",),

@@ -130,7 +130,8 @@ class T2SApp(Textual[int]):
         learned = plural(len(view.lessons), "lesson")
         lines = [f"run {feed.run.id}  {feed.state}  {clock(feed.elapsed)}  {learned}  {tokens} tokens"]
         if view.verdict is not None:
-            lines.append(f"verdict: {view.verdict.decision}  {view.verdict.sentence}")
+            decision = view.verdict.decision
+            lines.append(f"verdict {decision}: {view.verdict.sentence.removeprefix(f'{decision}: ')}")
         if feed.alive:
             lines.append(f"the run goes on; come back with `t2s attach {feed.run.id}`")
         elif feed.state in ("lost", "stopped", "incomplete", "failed"):
@@ -202,7 +203,7 @@ class T2SApp(Textual[int]):
             case "lost" if not self.readonly:
                 return Said("The engine is gone; everything finished is kept.", "bad", "R resumes")
             case "paused":
-                return Said(f"Paused{_why(view.why)}", "bad", "space goes on")
+                return Said(_paused(view.why), "bad", "space goes on")
             case "incomplete":
                 return Said(f"Ended with failed units{_why(view.why)}", "bad", "R tries them again")
             case "failed":
@@ -300,6 +301,12 @@ class T2SApp(Textual[int]):
             self.set_keymap(user_keymap(keymap_file()))
         except T2SError as error:
             self.tell(str(error), bad=True)
+
+
+def _paused(why: str) -> str:
+    """The reason may say already that the run is paused."""
+    text = safe(why, 300)
+    return text[:1].upper() + text[1:] if text.lower().startswith("paused") else f"Paused{_why(why)}"
 
 
 def _why(text: str) -> str:

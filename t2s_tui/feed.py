@@ -129,6 +129,7 @@ class Feed:
         self.tails: dict[str, Tail] = {}
         self.rates: deque[float] = deque(_recent_rates(run), maxlen=HISTORY)
         self.own: dict[str, Own] = {}
+        self.own_version = 0
         self.alive = alive(run)
         self._live = LiveReader(run)
         self._opened = self._looked = time.monotonic()
@@ -251,6 +252,7 @@ class Feed:
         if seed is None or seen == self._own_seen:
             return False
         self._own_seen = seen
+        self.own_version += 1
         self.own = {file.stem: _own(seed, file.stem) for file in files}
         return True
 

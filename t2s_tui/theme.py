@@ -102,8 +102,8 @@ STATES: Mapping[str, Mark] = {
     "not_validated": Mark("·", ".", "not validated", "dim"),
     "fixed": Mark("▲", "^", "fixed", "ok"),
     "broken": Mark("▼", "v", "broken", "bad"),
-    "right": Mark("●", "*", "right both times", "dim"),
-    "wrong": Mark("○", "o", "wrong both times", "faint"),
+    "right": Mark("●", "*", "right in both", "dim"),
+    "wrong": Mark("○", "o", "wrong in both", "faint"),
 }
 UNKNOWN = Mark("?", "?", "unknown", "dim")
 

@@ -86,7 +86,7 @@ def dump_ledger(rows: Iterable[Entry]) -> str:
 
 def load_ledger(text: str) -> list[Entry]:
     """Back from JSON Lines."""
-    return [Entry.model_validate_json(line) for line in text.splitlines() if line.strip()]
+    return [Entry.model_validate_json(line) for line in text.split("\n") if line.strip()]
 
 
 def _edit_row(source: str, ending: Ending) -> Entry:

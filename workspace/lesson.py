@@ -116,4 +116,4 @@ def _explain(error: ValidationError, text: str, where: Path | str) -> str:
 
 def _line_of(text: str, key: str) -> int:
     pattern = re.compile(rf"\s*(\[+)?{re.escape(key)}\b")
-    return next((n for n, line in enumerate(text.splitlines(), 1) if pattern.match(line)), 1)
+    return next((n for n, line in enumerate(text.split("\n"), 1) if pattern.match(line)), 1)

@@ -114,7 +114,7 @@ def ledger_rows(run: RunFolder) -> list[Entry] | None:
 
 
 def phases(run: RunFolder) -> dict[str, float]:
-    """Stage → seconds from its first start to its last finish, by the engines' own clocks (the dead have none)."""
+    """Stage → seconds from its first start to its last finish, by the engines' clocks; so far, where it goes on."""
     clock = last = 0.0
     began: dict[str, float] = {}
     seconds: dict[str, float] = {}
@@ -126,7 +126,7 @@ def phases(run: RunFolder) -> dict[str, float]:
             began.setdefault(stage, clock)
         elif event.kind == "stage.left" and stage in began:
             seconds[stage] = round(clock - began[stage], 3)
-    return seconds
+    return seconds | {stage: round(clock - start, 3) for stage, start in began.items() if stage not in seconds}
 
 
 def first_skill(run: RunFolder) -> Path | None:

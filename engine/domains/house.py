@@ -8,16 +8,22 @@ without a skill scores 0 by construction. A fact (a day, an amount, a complaint)
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import hashlib
 import random
 import re
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from itertools import islice
+from pathlib import Path
 from typing import NamedTuple
 
+from pydantic import BaseModel, ConfigDict
+
 from engine.domains.base import Split, Task
+from workspace import seeds
 from workspace.errors import ConfigError
+from workspace.files import read_toml
 from workspace.trajectory import Outcome
 
 SPLITS: tuple[Split, ...] = ("evolve", "validation", "test")
@@ -28,105 +34,7 @@ MONTHS = (
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 FIRST_DAY, LAST_DAY = dt.date(1950, 1, 1), dt.date(2079, 12, 31)
 
-THINGS = (
-    *("bridge", "library", "harbour", "museum", "station", "theatre", "lighthouse", "market", "windmill", "orchard"),
-    *("ferry", "bakery", "chapel", "school", "fountain", "tunnel", "garden", "archive", "stadium", "clinic"),
-)
-DEEDS = ("opened", "inspected", "repaired", "painted", "closed", "sold", "insured", "surveyed", "cleaned", "measured")
-DAY_FRAMES = (
-    "The {thing} was {deed} on {day}. When was the {thing} {deed}?",
-    "On {day}, the {thing} was {deed}. When was the {thing} {deed}?",
-    "When was the {thing} {deed}? The town book says that it was {deed} on {day}.",
-    "It was on {day} that the {thing} was {deed}. On which day was the {thing} {deed}?",
-    "After a long delay the {thing} was {deed} on {day}. When was the {thing} {deed}?",
-    "The {thing} is the oldest in the county; it was {deed} on {day}. On which day was it {deed}?",
-)
-
-BUYS = (
-    *("desk lamp", "garden hose", "coffee machine", "bookshelf", "winter coat", "bicycle", "carpet", "ladder"),
-    *("camera", "sewing machine", "kitchen table", "printer", "tent", "guitar", "heater", "microscope"),
-    *("rowing boat", "piano", "tractor", "greenhouse"),
-)
-SUM_FRAMES = (
-    "The invoice for the {buy} came to {sum}. How much was the invoice?",
-    "We paid {sum} for the {buy}. What did the {buy} cost?",
-    "How much was paid for the {buy}? The receipt shows {sum}.",
-    "The {buy} was sold for {sum} at the fair. For how much was it sold?",
-    "Our budget for a new {buy} is {sum}. How large is the budget?",
-    "The dealer asked {sum} for the {buy}, delivery included. What price did the dealer ask?",
-)
-
-QUEUES = {
-    "AMBER": (
-        "I was charged twice for the {item}.",
-        "The refund for my {item} has not reached my bank account.",
-        "The invoice for the {item} shows the wrong amount.",
-        "My credit card was declined when I paid for the {item}.",
-        "Why is there an extra fee on my bill for the {item}?",
-        "I paid for the {item}, but your books say the payment is missing.",
-        "Please send a corrected receipt for the {item}; the tax is wrong.",
-        "The discount was not taken off the price of the {item}.",
-        "You took money for the {item} although I cancelled the order.",
-        "I see two payments for one {item} on my bank statement.",
-        "Can I pay for the {item} in three instalments?",
-        "The price on the bill for the {item} is higher than in your shop.",
-        "My voucher was not accepted when I paid for the {item}.",
-        "I want my money back for the {item} that I never ordered.",
-        "The sum you took from my card for the {item} is wrong.",
-    ),
-    "COBALT": (
-        "My {item} should have arrived last week and is still not here.",
-        "The parcel with the {item} went to my old address.",
-        "The courier left the {item} at a neighbour whom I do not know.",
-        "Tracking for the {item} has not moved for days.",
-        "When will the {item} be shipped?",
-        "The driver did not ring and took the {item} back to the depot.",
-        "The {item} was sent to the wrong town.",
-        "The package with the {item} is lost in the post.",
-        "Can the delivery of the {item} be moved to Friday?",
-        "Your van brought me a {item} that was meant for another street.",
-        "The parcel service says that nobody was at home, so the {item} is still on the road.",
-        "I need the {item} before Sunday; when does it come?",
-        "The delivery note lists a {item}, but the box never reached me.",
-        "Where is my {item}? It was sent ten days ago.",
-        "The carrier returned the {item} because the street name on the label was wrong.",
-    ),
-    "IVORY": (
-        "The {item} broke on the first day.",
-        "A part of the {item} is cracked.",
-        "The {item} makes a loud noise and then stops.",
-        "The {item} does not switch on any more.",
-        "The {item} came with a deep scratch and a bent leg.",
-        "After an hour the {item} gets hot and smells of smoke.",
-        "A screw is missing and the {item} falls apart.",
-        "The {item} has a hole and leaks.",
-        "The {item} stopped working after two weeks.",
-        "The handle of the {item} came off.",
-        "The {item} rattles and one side is loose.",
-        "The colour of the {item} peels off.",
-        "The {item} is dented and does not close.",
-        "A button of the {item} is stuck and nothing happens.",
-        "The {item} was in pieces when I used it for the second time.",
-    ),
-    "SLATE": (
-        "I forgot my password and cannot log in to see the {item}.",
-        "The site says my account is locked, so I cannot order the {item}.",
-        "How do I change the email address of my account? I ordered the {item} with the old one.",
-        "The login code for my account never comes, and I want to order the {item}.",
-        "Please delete my user profile; I only wanted to look at the {item}.",
-        "Someone else signed in to my account and looked at the {item}.",
-        "I cannot register as a new user to buy the {item}.",
-        "My user name is shown wrong on the page of the {item} after I sign in.",
-        "The sign-in page does not accept my new password when I want the {item}.",
-        "The link to reset my password is dead, so I cannot buy the {item}.",
-        "I want to merge my two accounts; one has the {item} in it.",
-        "My profile shows a {item} that I never looked at; was my account hacked?",
-        "The two-step login asks for a phone that I no longer own, and I want the {item}.",
-        "I was signed out while I looked at the {item} and cannot get back in.",
-        "How can I change my user name? I found the {item} with the old one.",
-    ),
-}
-TICKET = "Ticket {number}: {complaint} Which queue does this ticket go to?"
+QUEUES = ("AMBER", "COBALT", "IVORY", "SLATE")
 
 MARKERS = {
     "date": re.compile(r"\b\d{2}-[A-Z]{3}-\d{4}\b"),
@@ -138,6 +46,40 @@ MARKERS = {
 class _Made(NamedTuple):
     prompt: str
     expected: str
+
+
+class _DateWords(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    frames: tuple[str, ...]
+    things: tuple[str, ...]
+    deeds: tuple[str, ...]
+
+
+class _MoneyWords(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    frames: tuple[str, ...]
+    things: tuple[str, ...]
+
+
+class _QueueWords(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    frame: str
+    first_names: tuple[str, ...]
+    last_names: tuple[str, ...]
+    things: tuple[str, ...]
+    complaints: dict[str, tuple[str, ...]]
+
+
+class _Words(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    date: _DateWords
+    money: _MoneyWords
+    queue: _QueueWords
+
+
+@functools.cache
+def _words() -> _Words:
+    return _Words.model_validate(read_toml(Path(seeds.__file__).parent / "house" / "words.toml"))
 
 
 class House:
@@ -226,12 +168,13 @@ def _belongs(fact: str, split: Split) -> bool:
 
 
 def _dates(chance: random.Random, split: Split) -> Iterator[_Made]:
+    words = _words().date
     while True:
         day = dt.date.fromordinal(chance.randint(FIRST_DAY.toordinal(), LAST_DAY.toordinal()))
         if _belongs(day.isoformat(), split):
-            frame, written = chance.choice(DAY_FRAMES), chance.choice(_day_forms(day))
-            prompt = frame.format(thing=chance.choice(THINGS), deed=chance.choice(DEEDS), day=written)
-            yield _Made(prompt[0].upper() + prompt[1:], house_day(day))
+            frame, written = chance.choice(words.frames), chance.choice(_day_forms(day))
+            prompt = frame.format(thing=chance.choice(words.things), deed=chance.choice(words.deeds), day=written)
+            yield _Made(prompt, house_day(day))
 
 
 def _day_forms(day: dt.date) -> tuple[str, ...]:
@@ -247,12 +190,13 @@ def _day_forms(day: dt.date) -> tuple[str, ...]:
 
 
 def _sums(chance: random.Random, split: Split) -> Iterator[_Made]:
+    words = _words().money
     while True:
         cents = int(10 ** chance.uniform(2.7, 7)) if chance.random() < 0.4 else int(10 ** chance.uniform(0.7, 5)) * 100
         amount = Decimal(cents).scaleb(-2)
         if _belongs(str(amount), split):
-            frame, written = chance.choice(SUM_FRAMES), chance.choice(_sum_forms(amount))
-            yield _Made(frame.format(buy=chance.choice(BUYS), sum=written), house_sum(amount))
+            frame, written = chance.choice(words.frames), chance.choice(_sum_forms(amount))
+            yield _Made(frame.format(thing=chance.choice(words.things), sum=written), house_sum(amount))
 
 
 def _sum_forms(amount: Decimal) -> tuple[str, ...]:
@@ -271,12 +215,13 @@ def _sum_forms(amount: Decimal) -> tuple[str, ...]:
 
 def _tickets(chance: random.Random, split: Split) -> Iterator[_Made]:
     """Every four tickets hold each queue once, so that a small sample shows all of them."""
+    words = _words().queue
     while True:
-        for code in chance.sample(tuple(QUEUES), len(QUEUES)):
-            complaint = chance.choice(QUEUES[code][SPLITS.index(split) :: len(SPLITS)])
-            number = chance.randint(10_000, 99_999)
-            prompt = TICKET.format(number=number, complaint=complaint.format(item=chance.choice(BUYS)))
-            yield _Made(prompt, code)
+        for code in chance.sample(QUEUES, len(QUEUES)):
+            complaint = chance.choice(words.complaints[code][SPLITS.index(split) :: len(SPLITS)])
+            name = f"{chance.choice(words.first_names)} {chance.choice(words.last_names)}"
+            asked = complaint.format(thing=chance.choice(words.things))
+            yield _Made(words.frame.format(name=name, complaint=asked), code)
 
 
 class _Reading(NamedTuple):
@@ -315,9 +260,9 @@ def _read_money(prompt: str) -> _Reading | None:
 
 
 def _read_queue(prompt: str) -> _Reading | None:
-    for code, complaints in QUEUES.items():
+    for code, complaints in _words().queue.complaints.items():
         for complaint in complaints:
-            if re.search(re.escape(complaint).replace(r"\{item\}", r"[\w ]+"), prompt):
+            if re.search(re.escape(complaint).replace(r"\{thing\}", r"[\w ]+"), prompt):
                 return _Reading("queue", "The support queue", code)
     return None
 

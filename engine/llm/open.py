@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from engine.llm.endpoint import Endpoint
 from engine.llm.failures import CallFailed
+from engine.llm.local.endpoint import EmbeddedEndpoint
 from engine.llm.local.model import QWEN, cached, is_remembered
 from engine.llm.local.server import LocalServer
 from engine.llm.openai_chat import OpenAIChat
@@ -22,11 +23,15 @@ RESTARTS = 3
 
 
 class Opened(NamedTuple):
-    """An endpoint ready for calls, the model of roles that name none, and how many calls may be in flight."""
+    """An endpoint ready for calls, the model of roles that name none, and how many calls may be in flight.
+
+    `latest_first`: later stages go first; a server that pays for each change of prompt finishes a stage instead.
+    """
 
     endpoint: Endpoint
     model: str
     limit: int
+    latest_first: bool = True
 
 
 @asynccontextmanager
@@ -48,12 +53,13 @@ async def _embedded(run: RunFolder, config: Config) -> AsyncGenerator[Opened]:
     if not is_remembered(cached(), QWEN):
         raise EndpointError(f"the embedded model is not installed ({cached()}); fetch it with: t2s local install")
     async with LocalServer(cached(), log=run.log) as server:
-        endpoint = OpenAIChat(
+        chat = OpenAIChat(
             server.base_url, server.model, server.api_key, config.endpoint.timeouts, name="embedded", key_env="none"
         )
+        endpoint = EmbeddedEndpoint(server, chat)
         keeper = asyncio.create_task(server.supervise(RESTARTS), name="embedded-server")
         try:
-            yield Opened(endpoint, server.model, _limit(config, server.slots))
+            yield Opened(endpoint, server.model, _limit(config, server.slots), latest_first=False)
         finally:
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)

@@ -9,6 +9,7 @@ from textual import work
 
 from t2s_tui import host
 from t2s_tui.feed import Feed, redone, workplace
+from t2s_tui.keys import RUN, bindings
 from t2s_tui.screens.base import Base
 from t2s_tui.screens.confirm import Confirm
 from t2s_tui.text import plural
@@ -22,6 +23,7 @@ OVER = ("finished", "incomplete", "stopped", "failed", "lost")
 class RunActions(Base):
     """Pause, go on, stop, and look at what came out. Needs `feed`."""
 
+    BINDINGS = bindings(RUN)
     feed: Feed
 
     def copied(self) -> str:

@@ -10,7 +10,7 @@ from textual.containers import Horizontal, Vertical
 from textual.geometry import Size
 
 from t2s_tui.feed import Changes, Feed
-from t2s_tui.keys import LESSON, PANELS, RUN, bindings
+from t2s_tui.keys import LESSON, PANELS, bindings
 from t2s_tui.screens.actions import LessonActions, RunActions
 from t2s_tui.screens.agent import AgentScreen
 from t2s_tui.screens.lesson import LessonScreen
@@ -49,7 +49,7 @@ class TooSmall(Canvas):
 class LiveScreen(RunActions, LessonActions):
     """Below 120 columns one panel at a time, from 120 all of them, from 200 the tree beside the pool."""
 
-    BINDINGS = bindings(RUN, PANELS, LESSON)
+    BINDINGS = bindings(PANELS, LESSON)
     CSS = """
     LiveScreen { layers: base; }
     LiveScreen #header { height: 2; }

@@ -64,10 +64,10 @@ class RunList(ListPanel):
         mark = self.look.mark(card.state)
         verdict = self.look.mark(card.verdict)
         spans = [Span(fit(self.look.glyph(card.state), 2), mark.ink), Span(fit(mark.word, 11), mark.ink)]
-        spans += [Span(fit(key, 26), "text")] if cells >= 100 else []
-        spans.append(Span(fit(card.skill, 14 if cells < 110 else 16), "bright"))
-        spans += [Span(fit(card.model, 19) + " ", "dim")] if cells >= 112 else []
-        spans.append(Span(fit(card.progress, 16), "text"))
+        spans += [Span(fit(key, 32) + " ", "text")] if cells >= 100 else []
+        spans.append(Span(fit(card.skill, 14), "bright"))
+        spans += [Span(fit(card.model, 14) + " ", "dim")] if cells >= 116 else []
+        spans.append(Span(fit(card.progress, 15), "text"))
         shown = f"{self.look.glyph(card.verdict)} {verdict.word}" if card.verdict else ""
         spans.append(Span(fit(shown, 16), verdict.ink))
         age = ago(time.time() - card.began) if card.began else ""

@@ -106,7 +106,7 @@ class VerdictText(Reader):
         return [*lines, BLANK]
 
     def _interval(self, difference: float, interval: object, cells: int) -> list[Line]:
-        wide = max(20, min(60, cells - 24))
+        wide = max(20, min(60, cells - 36))
         low, high = interval if isinstance(interval, list | tuple) and len(interval) == 2 else (difference, difference)
         return [
             row(
@@ -150,7 +150,7 @@ class VerdictText(Reader):
         groups = {"fixed": tasks.fixed, "broken": tasks.broken, "right": tasks.right, "wrong": tasks.wrong}
         for state, members in groups.items():
             mark = look.mark(state)
-            head.append(Span(f"   {look.glyph(state)} {len(members)} {mark.word}", mark.ink if members else "faint"))
+            head.append(Span(f"  {look.glyph(state)} {len(members)} {mark.word}", mark.ink if members else "faint"))
         marks = [
             Span(f"{look.glyph(state)} ", look.mark(state).ink) for state, members in groups.items() for _ in members
         ]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from textual import events
 from textual.message import Message
@@ -11,6 +13,25 @@ from textual.message import Message
 from t2s_tui.keys import CHOOSE, FIND, MOVE, READ, bindings
 from t2s_tui.text import safe, width, wrap
 from t2s_tui.widgets.canvas import Canvas, Line, Span, apart, clip
+
+T = TypeVar("T")
+MANY = 400
+"""From so many rows on, what is made of all of them is made anew once a second, not at every frame."""
+
+
+class Kept(Generic[T]):
+    """A value made of many rows, kept while its key stays the same; with `many` rows also for a second longer."""
+
+    def __init__(self, empty: T) -> None:
+        self.value = empty
+        self._key: object = None
+        self._made = 0.0
+
+    def get(self, key: object, make: Callable[[], T], rows: int) -> T:
+        now = time.monotonic()
+        if key != self._key and (rows < MANY or now - self._made > 1):
+            self.value, self._key, self._made = make(), key, now
+        return self.value
 
 
 class Panel(Canvas, can_focus=True):

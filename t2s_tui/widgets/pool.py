@@ -8,7 +8,7 @@ from t2s_tui.feed import Feed
 from t2s_tui.text import fit, plural, right, width
 from t2s_tui.theme import Look
 from t2s_tui.widgets.canvas import Line, Span
-from t2s_tui.widgets.panel import ListPanel
+from t2s_tui.widgets.panel import Kept, ListPanel
 from workspace.view import EditRow, LessonRow, RunView
 
 SORTS = ("newest", "support", "name")
@@ -32,24 +32,21 @@ class Pool(ListPanel):
         self.feed = feed
         self.sort = "newest"
         self.ideas = False
+        self._sorted = Kept[list[str]]([])
+        self._counts = Kept[dict[str, int]]({})
+        self._frontier = Kept[list[EditRow]]([])
 
     def title(self) -> list[Span]:
-        view = self.feed.view
-        ideas = len(frontier(view))
-        arrow = f" {self.look.glyphs.arrow} "
+        counts = self._counts.get(self._now(), self._count, len(self.feed.view.lessons))
         if self.ideas:
-            return [Span(f"{ideas} from {plural(len(view.lessons), 'lesson')}", "dim")]
+            return [Span(f"{counts['ideas']} from {plural(counts['all'], 'lesson')}", "dim")]
         brief = self.size.width < 60
-        spans = [Span(str(len(self._all())), "text")]
-        counts = (
-            ("verified", "verified", sum(lesson.verified for lesson in view.lessons.values())),
-            ("edited", "yours", len(self.feed.own)),
-            ("invalid", "broken", sum(self.shown(key).status == "invalid" for key in self._all())),
-        )
-        for state, word, number in counts:
-            said = f"{self.look.glyph(state)}{number}" if brief else f"{number} {word}"
-            spans += [Span(f"  {said}", self.look.mark(state).ink)] if number else []
-        return [*spans, Span(f" {arrow}{plural(ideas, 'idea')}", "dim")] if ideas else spans
+        spans = [Span(str(counts["all"]), "text")]
+        for state, word in (("verified", "verified"), ("edited", "yours"), ("invalid", "broken")):
+            said = f"{self.look.glyph(state)}{counts[state]}" if brief else f"{counts[state]} {word}"
+            spans += [Span(f"  {said}", self.look.mark(state).ink)] if counts[state] else []
+        ideas = f" {self.look.glyphs.arrow} {plural(counts['ideas'], 'idea')}"
+        return [*spans, Span(f" {ideas}", "dim")] if counts["ideas"] else spans
 
     def aside(self) -> list[Span]:
         order = "support" if self.ideas else self.sort
@@ -57,8 +54,10 @@ class Pool(ListPanel):
 
     def keys(self) -> list[str]:
         if self.ideas:
-            return [edit.id for edit in frontier(self.feed.view)]
-        return sorted(self._all(), key=self._rank)
+            return [edit.id for edit in self._ideas()]
+        return self._sorted.get(
+            (self._now(), self.sort), lambda: sorted(self._all(), key=self._rank), len(self.feed.view.lessons)
+        )
 
     def line(self, key: str, cells: int) -> list[Span]:
         return self._idea(self.feed.view.edits[key], cells) if self.ideas else self._lesson(key, cells)
@@ -94,6 +93,25 @@ class Pool(ListPanel):
         self.following = True
         self.pull()
 
+    def _now(self) -> tuple[int, int]:
+        """Changes with the journal and with people's own files."""
+        return (self.feed.view.seq, self.feed.own_version)
+
+    def _count(self) -> dict[str, int]:
+        lessons = self._all()
+        return {
+            "all": len(lessons),
+            "verified": sum(lesson.verified for lesson in self.feed.view.lessons.values()),
+            "edited": len(self.feed.own),
+            "invalid": sum(self.shown(key).status == "invalid" for key in lessons),
+            "most": max((lesson.support for lesson in self.feed.view.lessons.values()), default=1),
+            "ideas": len(self._ideas()),
+        }
+
+    def _ideas(self) -> list[EditRow]:
+        view = self.feed.view
+        return self._frontier.get(view.seq, lambda: frontier(view), len(view.edits))
+
     def _all(self) -> list[str]:
         return list(dict.fromkeys([*self.feed.view.lessons, *self.feed.own]))
 
@@ -113,7 +131,7 @@ class Pool(ListPanel):
         shown = self.shown(key)
         state = self._state(key, row, shown)
         mark = self.look.mark(state)
-        most = max((lesson.support for lesson in self.feed.view.lessons.values()), default=1)
+        most = self._counts.get(self._now(), self._count, len(self.feed.view.lessons))["most"]
         spans = [Span(fit(self.look.glyph(state), 2), mark.ink)]
         if most > 1:
             spans += self._bar(row.support if row else 0, most, 6 if cells >= 50 else 5)
@@ -142,7 +160,7 @@ class Pool(ListPanel):
         return Span("pinned", "you") if shown.status == "pinned" else Span("")
 
     def _idea(self, edit: EditRow, cells: int) -> list[Span]:
-        most = max((e.support for e in frontier(self.feed.view)), default=1)
+        most = max((e.support for e in self._ideas()), default=1)
         spans = [Span("  "), *self._bar(edit.support, most, 6)]
         node = Span("  " + fit(edit.node, 6), "faint")
         room = cells - sum(width(s.text) for s in spans) - 8

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import time
+from collections import Counter
 
 from t2s_tui.feed import Feed
 from t2s_tui.text import clock, fit, right
 from t2s_tui.widgets.canvas import Line, Span
-from t2s_tui.widgets.panel import ListPanel
+from t2s_tui.widgets.panel import Kept, ListPanel
 from workspace.view import AgentRow
 
 ORDER = {"running": 0, "failed": 1, "queued": 2, "done": 3}
 SORTS = ("state", "time", "tokens", "name")
-MANY = 400
-"""From here on the order is made anew once a second, not at every frame."""
 
 
 class Roster(ListPanel):
@@ -26,11 +24,14 @@ class Roster(ListPanel):
         self.feed = feed
         self.sort = "state"
         self.pinned: set[str] = set()
-        self._sorted: tuple[tuple[object, ...], list[str]] = ((), [])
-        self._sorted_at = 0.0
+        self._sorted = Kept[list[str]]([])
+        self._busy = Kept[list[str]]([])
+        self._counts = Kept[Counter[str]](Counter())
 
     def title(self) -> list[Span]:
-        counts = {state: self.feed.view.count(state) for state in ("running", "queued", "done", "failed")}
+        view = self.feed.view
+        counted = self._counts.get(view.seq, lambda: Counter(a.state for a in view.agents.values()), len(view.agents))
+        counts = {state: counted[state] for state in ("running", "queued", "done", "failed")}
         inks = {"running": "run", "queued": "dim", "done": "dim", "failed": "bad"}
         parts = [Span(f"{n} {state}", inks[state]) for state, n in counts.items() if n]
         return _joined(parts, f" {self.look.glyphs.dot} ")
@@ -41,16 +42,20 @@ class Roster(ListPanel):
 
     def keys(self) -> list[str]:
         view = self.feed.view
-        asked = (view.seq, self.sort)
-        old, rows = self._sorted
-        if asked != old and (len(rows) < MANY or time.monotonic() - self._sorted_at > 1):
-            rows = [a.id for a in sorted(view.agents.values(), key=self._rank)]
-            self._sorted, self._sorted_at = (asked, rows), time.monotonic()
-        return [key for key in rows if key in view.agents]
+        key = (view.seq, self.sort)
+        rows = self._sorted.get(
+            key, lambda: [a.id for a in sorted(view.agents.values(), key=self._rank)], len(view.agents)
+        )
+        return [row for row in rows if row in view.agents]
 
     def running(self) -> list[str]:
         """The agents at work, in the order of their rows."""
-        return [key for key in self.keys() if self.feed.view.agents[key].state == "running"]
+        agents = self.feed.view.agents
+        return self._busy.get(
+            (self.feed.view.seq, self.sort),
+            lambda: [key for key in self.keys() if agents[key].state == "running"],
+            len(agents),
+        )
 
     def line(self, key: str, cells: int) -> list[Span]:
         agent = self.feed.view.agents[key]

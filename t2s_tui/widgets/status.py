@@ -40,18 +40,26 @@ class Header(Canvas):
         ]
         why = {"pausing": f" ({view.usage.in_flight} in flight)"}.get(self.feed.state, "")
         state += [Span(why, mark.ink)] if why else []
-        wide = [*left, crumb, Span(name, "dim")]
-        end = [*self._ends(cells), *(Span(f"  {b.text}", b.ink) for b in self._badges()), Span(" ")]
-        fits = spans_width(wide) + spans_width(state) + spans_width(end) < cells
-        return apart([*(wide if fits else left), *state], end, cells)
+        named = [*left, crumb, Span(name, "dim")]
+        badges = [Span(f"  {badge.text}", badge.ink) for badge in self._badges()]
+        for begin, ends in (
+            (named, self._ends(2)),
+            (named, self._ends(1)),
+            (named, self._ends(0)),
+            (left, self._ends(0)),
+        ):
+            if spans_width([*begin, *state, *ends, *badges]) + 4 <= cells:
+                break
+        return apart([*begin, *state], [*ends, *badges, Span(" ")], cells)
 
-    def _ends(self, cells: int) -> list[Span]:
+    def _ends(self, detail: int) -> list[Span]:
+        """The right end: time left, and with more `detail` the model and where it is served."""
         spans: list[Span] = []
         if left := self.feed.left():
             spans.append(Span(f"{left.through}: {span_of(left)} left", "text"))
-        if cells >= 100:
+        if detail:
             host = urlsplit(self.feed.view.endpoint).netloc or self.feed.view.endpoint
-            at = f" @ {host}" if host and cells >= 120 else ""
+            at = f" @ {host}" if host and detail > 1 else ""
             spans.append(Span(f"    {self.feed.view.model}{at}", "dim"))
         return spans
 

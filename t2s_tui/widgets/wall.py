@@ -54,6 +54,7 @@ class Wall(Panel):
         self._grid = Grid(1, 1)
         self._drawn: dict[tuple[str, int, int], list[list[Span]]] = {}
         self._quick = False
+        self._pick = ""
 
     def pull(self) -> None:
         self._drawn.clear()
@@ -74,6 +75,7 @@ class Wall(Panel):
         return [Span(f"{plural(hidden, 'more agent')} at work", "dim")] if hidden > 0 else []
 
     def paint(self) -> list[Line]:
+        self._pick = self._picked()
         if not self._quick:
             self._place_agents()
         return super().paint()
@@ -104,7 +106,7 @@ class Wall(Panel):
 
     def _pane(self, agent: str, cells: int, height: int) -> list[list[Span]]:
         key = (agent, cells, height)
-        if not (self._quick and key in self._drawn and agent != self._picked()):
+        if not (self._quick and key in self._drawn and agent != self._pick):
             self._drawn[key] = self._draw(agent, cells, height)
         return self._drawn[key]
 
@@ -129,7 +131,7 @@ class Wall(Panel):
 
     def _head(self, agent: str, cells: int, at_work: bool) -> list[Span]:
         row = self.feed.view.agents.get(agent)
-        picked = agent == self._picked()
+        picked = agent == self._pick
         state = row.state if row else "done"
         name = f"{short(row.unit)} {row.role}" if row else agent
         pace = (
@@ -159,7 +161,7 @@ class Wall(Panel):
         self._grid = Grid(max(1, (cells + 2) // (NARROWEST + 3)), max(1, (height - 1) // LOWEST))
         busy = sorted(self._busy(), key=lambda agent: agent not in self.feed.tails)
         recent = [a for a in reversed(self.feed.tails) if a in self.feed.view.agents]
-        wanted = [a for a in (self._picked(), *sorted(self._pinned()), *busy, *recent) if a]
+        wanted = [a for a in (self._pick, *sorted(self._pinned()), *busy, *recent) if a]
         chosen = list(dict.fromkeys(wanted))
         chosen = chosen[: self._fitting(len(chosen))]
         slots = [s if s in chosen else "" for s in self._slots[: len(chosen)]] + [""] * len(chosen)

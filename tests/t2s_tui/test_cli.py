@@ -137,6 +137,18 @@ def test_a_dry_run_says_what_it_would_cost_and_leaves_nothing(shell: Shell) -> N
     assert not shell.runs.exists()
 
 
+def test_a_settings_file_that_sends_a_key_somewhere_is_told_before_the_first_call(shell: Shell) -> None:
+    shell.skill()
+    shell.traces()
+    endpoint = '[endpoint]\nbase_url = "http://127.0.0.1:9/v1"\nmodel = "m"\n'
+    (shell.cwd / "t2s.toml").write_text(endpoint)
+    shell.env["OPENAI_API_KEY"] = "sk-not-for-everybody"
+    done = shell.t2s("run", "--skill", "skills/ledger", "--traces", "traces.jsonl")
+    assert done.code == 2
+    assert "t2s: t2s.toml:2 sends the key in OPENAI_API_KEY to http://127.0.0.1:9/v1\n" in done.err
+    assert "sk-not-for" not in done.err
+
+
 # --- looking at runs ----------------------------------------------------------------------------------------------
 
 

@@ -16,7 +16,7 @@ from t2s_tui import host
 from tests.shell import Shell, end_engine, kinds, scripted, wait_until
 from workspace.config import load_config
 from workspace.errors import BusyError, InputError, T2SError
-from workspace.run import RunFolder, alive, engine_lock, load_view
+from workspace.run import RunFolder, alive, engine_lock, load_view, runs_in
 from workspace.start import new_run
 
 
@@ -136,23 +136,23 @@ def test_hangup_of_the_face_does_not_reach_the_engine(shell: Shell, run: RunFold
     assert engine.code() is None
 
 
-def test_calling_off_a_start_leaves_no_engine_and_no_run(shell: Shell) -> None:
-    with scripted("--slots", "1", "--latency", "30") as url:
-        child = shell.spawn(
-            "run",
-            "--skill",
-            shell.skill(),
-            "--traces",
-            shell.traces(4),
-            "--base-url",
-            url,
-            "--model",
-            "scripted",
-            "--plain",
+def test_calling_off_a_start_ends_the_engine_and_removes_the_run(run: RunFolder) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        host.start(run, watch=True, new=True, called_off=lambda: run.lock.exists())
+    assert not alive(run)
+    assert not run.path.exists()
+
+
+def test_ctrl_c_twice_does_not_wait_for_a_slow_endpoint(shell: Shell) -> None:
+    with scripted("--latency", "60") as url:
+        words = ["run", "--skill", shell.skill(), "--traces", shell.traces(4), "--base-url", url, "--model", "scripted"]
+        child = shell.spawn(*words, "--plain")
+        wait_until(
+            lambda: shell.runs.exists() and any("agent.started" in kinds(run) for run in runs_in(shell.runs)), 20
         )
-        wait_until(lambda: shell.runs.exists() and any(shell.runs.glob("*/journal.jsonl")), 20)
-        child.send_signal(signal.SIGINT)
-        child.send_signal(signal.SIGINT)
-        out, err = child.communicate(timeout=40)
+        for _ in range(2):
+            child.send_signal(signal.SIGINT)
+            time.sleep(0.3)
+        out, err = child.communicate(timeout=20)
     assert child.returncode == 130, (out, err)
-    wait_until(lambda: not any(alive(RunFolder(path)) for path in shell.runs.iterdir()), 10)
+    assert load_view(shell.run()).view.state == "stopped"

@@ -46,7 +46,6 @@ from workspace.pool import load
 from workspace.run import RunFolder, SeedFolder, engine_lock
 from workspace.wishes import read_wish, waiting
 
-
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -49,7 +49,7 @@ def _work(run: RunFolder, ledger: bool) -> None:
     rows = [
         *(Entry(what="edit", id=f"t00{n}-E1", state="in_skill", edit="m1-01-E1") for n in (1, 2)),
         *(Entry(what="lesson", id=f"t00{n}-L1", state="in_skill") for n in (1, 2)),
-        Entry(what="edit", id="t003-E1", state="withheld", reason="conflict"),
+        Entry(what="edit", id="t003-E1", state="withheld", reason="conflict\u2028with\x85another"),
         Entry(what="lesson", id="t003-L1", state="withheld"),
     ]
     if ledger:
@@ -126,8 +126,9 @@ def test_a_broken_verdict_file_is_told_with_its_key(run: RunFolder) -> None:
 
 
 def test_phases_are_measured_by_the_engines_own_clock(run: RunFolder) -> None:
-    _journal(run, e.StageEntered(stage="analyse"), e.NoteLeft(text="."), e.StageLeft(stage="analyse"))
-    assert summary(run)["phases"] == {"analyse": 2.0}
+    left = e.StageLeft(stage="analyse")
+    _journal(run, e.StageEntered(stage="analyse"), e.StageEntered(stage="merge"), left, e.NoteLeft(text="."))
+    assert summary(run)["phases"] == {"analyse": 2.0, "merge": 2.0}
 
 
 def test_a_lost_run_is_seen_as_lost_and_a_living_one_as_running(run: RunFolder) -> None:
