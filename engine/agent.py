@@ -58,6 +58,7 @@ class Agent:
         self._streaming = 0
         self._words = ""
         self._told = 0.0
+        self._began = 0.0
         self._heard = ""
         desk.emit(e.AgentQueued(agent=name, role=role, unit=unit, stage=stage))
         remove(desk.run.agent(name))
@@ -66,13 +67,12 @@ class Agent:
     def at_work(self) -> Generator[None]:
         """From start to finish, or to the failure that ends it."""
         began = time.monotonic()
-        self._desk.emit(e.AgentStarted(agent=self.name))
         try:
             yield
         except (CallFailed, BadReply) as failure:
             self._desk.emit(e.AgentFailed(agent=self.name, reason=e.label(str(failure), 300)))
             raise
-        seconds = round(time.monotonic() - began, 3)
+        seconds = round(time.monotonic() - (self._began or began), 3)
         self._desk.emit(
             e.AgentFinished(agent=self.name, tokens=self._tokens, seconds=seconds, words=e.label(self._words, 80))
         )
@@ -105,8 +105,6 @@ class Agent:
     async def _say(self, talk: tuple[Message, ...], schema: dict[str, object] | None, seed: int) -> Reply:
         self._turn += 1
         self._write(talk[-2:] if self._turn == 1 else talk[-1:])
-        self._desk.live.begin(self.name)
-        self._heard, self._streaming = "", 0
         reply = await self._with_schema(talk, schema, seed)
         self._tokens += reply.completion_tokens or 0
         self._words = spoken(reply)
@@ -117,12 +115,12 @@ class Agent:
         place = Place(self.name, self._turn, self._urgency)
         request = self._request(talk, schema, seed)
         try:
-            return await self._desk.caller.ask(place, request, self._hear)
+            return await self._desk.caller.ask(place, request, self)
         except Capability as failure:
             if request.json_schema is None or failure.what != "response_format":
                 raise
             self._desk.schemas.refused.add(request.model)
-            return await self._desk.caller.ask(place, self._request(talk, None, seed), self._hear)
+            return await self._desk.caller.ask(place, self._request(talk, None, seed), self)
 
     def _request(self, talk: tuple[Message, ...], schema: dict[str, object] | None, seed: int) -> Request:
         model = self._model.model or ""
@@ -141,7 +139,16 @@ class Agent:
             extra=extra,
         )
 
-    def _hear(self, delta: Delta) -> None:
+    def begin(self) -> None:
+        """An attempt was admitted; the first one is where this agent's work starts."""
+        self._desk.live.begin(self.name)
+        self._heard, self._streaming = "", 0
+        if not self._began:
+            self._began = time.monotonic()
+            self._desk.emit(e.AgentStarted(agent=self.name))
+
+    def hear(self, delta: Delta) -> None:
+        """A piece of the reply: to the live text at once, to the journal at most once a second."""
         text = delta.text or delta.reasoning
         self._desk.live.say(self.name, text)
         self._streaming += 1

@@ -12,7 +12,8 @@ import json
 import random
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from contextlib import aclosing
+from typing import NamedTuple, Protocol
 
 from engine.lifeline import Lifeline
 from engine.llm.endpoint import Delta, Endpoint, Reply, Request
@@ -31,6 +32,18 @@ class Place(NamedTuple):
     agent: str
     turn: int
     urgency: int
+
+
+class Listener(Protocol):
+    """Who asked: told when an attempt is admitted, and of each piece of the reply."""
+
+    def begin(self) -> None:
+        """An attempt starts now; what was heard of an earlier one no longer counts."""
+        ...
+
+    def hear(self, delta: Delta) -> None:
+        """A piece of the reply."""
+        ...
 
 
 class Record:
@@ -113,22 +126,22 @@ class Caller:
         """Calls that succeeded, over all engine lives."""
         return self._count.calls
 
-    async def ask(self, place: Place, request: Request, on_delta: Callable[[Delta], None]) -> Reply:
+    async def ask(self, place: Place, request: Request, listener: Listener) -> Reply:
         """The model's reply, from the record when it was paid before. Raises `CallFailed` when all attempts failed."""
         key = digest(place.agent, str(place.turn), request.model_dump_json(exclude={"json_schema"}))
         if (known := self._record.find(key)) is not None:
             return known
-        reply = await self._attempts(place, request, on_delta)
+        reply = await self._attempts(place, request, listener)
         self._record.add(key, place, reply)
         self._add(calls=1, prompt=reply.prompt_tokens or 0, completion=reply.completion_tokens or 0)
         return reply
 
-    async def _attempts(self, place: Place, request: Request, on_delta: Callable[[Delta], None]) -> Reply:
+    async def _attempts(self, place: Place, request: Request, listener: Listener) -> Reply:
         attempt = 0
         while True:
             attempt += 1
             try:
-                return await self._attempt(place, request, on_delta)
+                return await self._attempt(place, request, listener)
             except CallFailed as failure:
                 if isinstance(failure, Rejected):
                     self._add(rejects=1)
@@ -147,14 +160,15 @@ class Caller:
                 )  # fmt: skip
                 await asyncio.sleep(wait)
 
-    async def _attempt(self, place: Place, request: Request, on_delta: Callable[[Delta], None]) -> Reply:
+    async def _attempt(self, place: Place, request: Request, listener: Listener) -> Reply:
         try:
-            async with self.gate.admit((place.urgency, place.turn)):
-                async for part in self.endpoint.stream(request):
+            async with self.gate.admit((place.urgency, place.turn)), aclosing(self.endpoint.stream(request)) as stream:
+                listener.begin()
+                async for part in stream:
                     if isinstance(part, Reply):
                         return part
                     self._streamed += 1
-                    on_delta(part)
+                    listener.hear(part)
         finally:
             self._pause.calls_ended()
         raise RuntimeError(f"endpoint {self.endpoint.name} ended a stream without a reply")

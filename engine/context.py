@@ -18,6 +18,7 @@ from workspace.ids import edit_id
 from workspace.run import RoundFolder, RunFolder, SeedFolder
 from workspace.settings import Config, Role, RoleModel, role_model
 from workspace.skill import Skill
+from workspace.view import RunView
 
 Style = Literal["lines", "json"]
 MAX_TOKENS: dict[Role, int] = {"solver": 1024, "analyst": 2048, "proposer": 4096, "merger": 8192, "judge": 256}
@@ -28,7 +29,11 @@ SMALL = 4.0  # billions of parameters: below, labelled lines went better than JS
 
 @dataclass(frozen=True)
 class Context:
-    """One engine life. `default_model` is the endpoint's model where the config names none."""
+    """One engine life. `default_model` is the endpoint's model where the config names none.
+
+    `view` is the live fold of the journal: what it does not show although its file is there (a kill came between) is
+    told again.
+    """
 
     run: RunFolder
     config: Config
@@ -38,7 +43,7 @@ class Context:
     prompts: Prompts
     domain: Domain | None
     default_model: str
-    first_life: bool = True
+    view: RunView
 
     def model(self, role: Role, seed: int = 0) -> RoleModel:
         """What `role` calls, with its limits filled in; candidate `seed` draws with another seed."""

@@ -65,7 +65,7 @@ class Ears:
     def _take(self, path: Path, stop_now: Callable[[], object]) -> None:
         try:
             wish = read_wish(path)
-            refused = self._grant(wish, stop_now)
+            refused = self._grant(path.stem, wish, stop_now)
             what = wish.kind
         except InputError as error:
             what, refused = "?", str(error)
@@ -73,11 +73,11 @@ class Ears:
         if refused:
             self._emit(WishRefused(wish=path.stem, what=what, reason=refused))
 
-    def _grant(self, wish: Wish, stop_now: Callable[[], object]) -> str:
+    def _grant(self, name: str, wish: Wish, stop_now: Callable[[], object]) -> str:
         """Do what is wished; the reason when it cannot be done."""
         if wish.kind in ("pause", "pause_now", "stop", "stop_now") and wish.seq < self._seen:
             return "stale: it is from before this engine started"
-        self._emit(WishGranted(wish=wish.kind, what=wish.kind))
+        self._emit(WishGranted(wish=name, what=wish.kind))
         match wish.kind:
             case "pause" | "pause_now":
                 self._pause.pause("person", f"paused by {wish.who or 'a person'}", now=wish.kind == "pause_now")

@@ -92,7 +92,7 @@ async def _evolve(
         prompts=Prompts(run.prompts),
         domain=find_domain(config.domain.name, config.domain.family or None) if config.domain.name else None,
         default_model=opened.model,
-        first_life=before.seq == 0,
+        view=journal.view,
     )
     _begin(run, config, opened, before, journal)
     if config.run.hold_after and config.run.hold_after not in before.held:
@@ -241,16 +241,16 @@ class _Book:
         self._loop = loop
         self.failure: DiskError | None = None
         self.on_failure: Callable[[], object] = lambda: None
-        self._view, self._kept = load_view(run).view, 0
+        self.view, self._kept = load_view(run).view, 0
         self._journal = Journal(run.journal, self._failed)
-        self._journal.listen(self._view.apply)
+        self._journal.listen(self.view.apply)
         self.emit = self._journal.emit
 
     def keep_view(self, *, every: int = VIEW_EVERY) -> None:
         """Write view.json when `every` events have come since the last one."""
-        if self._view.seq - self._kept >= every and not self.failure:
-            self._kept = self._view.seq
-            save_view(self._run, self._view, self._journal.offset())
+        if self.view.seq - self._kept >= every and not self.failure:
+            self._kept = self.view.seq
+            save_view(self._run, self.view, self._journal.offset())
 
     def make_room(self) -> None:
         """Give the reserve back to a full disk, so that the last events can be written."""

@@ -56,12 +56,8 @@ def choose(examples: Sequence[tuple[Lesson, Example]], most: int) -> list[tuple[
 
 
 def render(example: Example) -> str:
-    """One example as the skill shows it."""
-    lines = [f"- Task: {one_line(example.input)}"]
-    if example.wrong and example.wrong != example.right:
-        lines.append(f"  Wrong: {one_line(example.wrong)}")
-    lines.append(f"  Right: {one_line(example.right)}")
-    return "\n".join(lines)
+    """One example as the skill shows it. The wrong answer stays in the lesson: shown here, it misled small models."""
+    return f"- Task: {one_line(example.input)}\n  Answer: {one_line(example.right)}"
 
 
 def one_line(text: str) -> str:

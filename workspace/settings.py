@@ -229,7 +229,7 @@ class BudgetSettings(_Section):
 
     lines: int = _input(500, "The most lines of SKILL.md.", ge=20)
     tokens: int = _input(5000, "The most tokens of SKILL.md, estimated.", ge=200)
-    examples: int = _input(6, "The most examples the skill shows.", ge=0)
+    examples: int = _input(12, "The most examples the skill shows.", ge=0)
 
 
 class Config(_Section):

@@ -96,7 +96,7 @@ def load_skill(folder: Path) -> Skill:
     if not folder.is_dir():
         raise SkillError(f"{folder}: no such folder; a skill is a folder with a {MAIN}")
     if not (folder / MAIN).is_file():
-        raise SkillError(f"{folder}: no {MAIN} in it, so it is not a skill; `t2s init` makes one")
+        raise SkillError(f"{folder}: no {MAIN} in it, so it is not a skill; create one with --create NAME --about TEXT")
     _refuse_links(folder)
     paths = [path for path in walk(folder) if not _hidden(path.relative_to(folder))]
     files = {_name(path, folder): _content(path) for path in paths}

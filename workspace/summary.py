@@ -110,7 +110,7 @@ def ledger_rows(run: RunFolder) -> list[Entry] | None:
     files = [seed.ledger for seed in _seeds(run) if seed.ledger.is_file()]
     if not files:
         return None
-    return [row for file in files for row in load_ledger(read_text(file))]
+    return [row for file in files for row in _ledger(file)]
 
 
 def phases(run: RunFolder) -> dict[str, float]:
@@ -143,6 +143,13 @@ def result_skill(run: RunFolder) -> Path | None:
 
 def _seeds(run: RunFolder) -> list[SeedFolder]:
     return [seed for each in run.rounds() for seed in each.seeds()]
+
+
+def _ledger(file: Path) -> list[Entry]:
+    try:
+        return load_ledger(read_text(file))
+    except ValidationError as error:
+        raise InputError(f"{file}: not a ledger that can be read") from error
 
 
 def _lessons(run: RunFolder, view: RunView, rows: list[Entry] | None) -> dict[str, int]:

@@ -66,6 +66,7 @@ class _QueueWords(BaseModel):
     frame: str
     first_names: tuple[str, ...]
     last_names: tuple[str, ...]
+    towns: tuple[str, ...]
     things: tuple[str, ...]
     complaints: dict[str, tuple[str, ...]]
 
@@ -221,7 +222,7 @@ def _tickets(chance: random.Random, split: Split) -> Iterator[_Made]:
             complaint = chance.choice(words.complaints[code][SPLITS.index(split) :: len(SPLITS)])
             name = f"{chance.choice(words.first_names)} {chance.choice(words.last_names)}"
             asked = complaint.format(thing=chance.choice(words.things))
-            yield _Made(words.frame.format(name=name, complaint=asked), code)
+            yield _Made(words.frame.format(name=name, town=chance.choice(words.towns), complaint=asked), code)
 
 
 class _Reading(NamedTuple):

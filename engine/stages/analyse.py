@@ -18,6 +18,7 @@ from engine.llm.endpoint import Reply
 from engine.prompt import Prompt
 from engine.reply import BadReply, parse_json, parse_lines
 from engine.stages.rollout import shown
+from workspace.differences import differences
 from workspace.events import LessonLearned, label
 from workspace.files import awrite_text, dump_toml, parse_toml
 from workspace.ids import lesson_id
@@ -93,7 +94,7 @@ async def analyse(seed: Seed, trajectory: Trajectory) -> Analysis | Failed:
     if isinstance(made, Failed):
         return made
     analysis = load_analysis(made.text, path)
-    if made.new:
+    if made.new or not all(seed.prefix + name in ctx.view.lessons for name in analysis.lessons):
         _tell(seed, analysis)
     return analysis
 
@@ -126,10 +127,11 @@ def case(trajectory: Trajectory) -> str:
     answer = _cut((outcome.got or trajectory.answer).strip())
     if outcome.status == "pass":
         return "\n".join([*rows, f"Agent's answer, judged right: {answer}"])
-    right = (
-        f"Right answer: {outcome.expected}" if outcome.expected else f"Why it is wrong: {outcome.message or 'unknown'}"
-    )
-    return "\n".join([*rows, f"Agent's answer: {answer}", right])
+    if not outcome.expected:
+        return "\n".join([*rows, f"Agent's answer: {answer}", f"Why it is wrong: {outcome.message or 'unknown'}"])
+    right = outcome.expected.strip()
+    told = [f"Agent's answer: {answer}", f"Right answer: {right}", f"Differences: {differences(answer, right)}"]
+    return "\n".join([*rows, *told])
 
 
 async def _ask(seed: Seed, trajectory: Trajectory, prompt: Prompt) -> Findings:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from engine.context import Seed
-from engine.crew import Failed
+from engine.crew import Crew, Failed
 from engine.stages.analyse import Analysis, analyse, wanted
 from engine.stages.propose import propose
 from engine.stages.rollout import Rollout
 from engine.together import together
+from workspace.events import Stage
 from workspace.patch import Patch
 from workspace.pool import own_lessons
 
@@ -36,11 +38,10 @@ async def harvest(seed: Seed, rollouts: Sequence[Rollout]) -> Harvest:
     """The patch of every trajectory that teaches something, and of every lesson that a person wrote."""
     crew = seed.ctx.crew
     crew.plan("analyse", len(rollouts), seed.prefix)
-    yields = await together(_one(seed, rollout) for rollout in rollouts)
-    analysed = sum(y.analysed for y in yields)
-    crew.plan("analyse", analysed, seed.prefix)
-    crew.leave("rollout")
-    crew.leave("analyse")
+    rolled, analysed = Countdown(len(rollouts), "rollout", crew), Countdown(len(rollouts), "analyse", crew)
+    yields = await together(_one(seed, rollout, rolled, analysed) for rollout in rollouts)
+    taught = sum(y.analysed for y in yields)
+    crew.plan("analyse", taught, seed.prefix)
     yields += await together(_proposed(seed, name, (name,)) for name in own_lessons(seed.folder))
     crew.plan("propose", sum(bool(y.lessons) for y in yields), seed.prefix)
     crew.leave("propose")
@@ -48,17 +49,38 @@ async def harvest(seed: Seed, rollouts: Sequence[Rollout]) -> Harvest:
         patches={y.unit: y.patch for y in yields if y.patch is not None},
         lessons=tuple(name for y in yields for name in y.lessons),
         failed={y.unit: y.failed for y in yields if y.failed},
-        trajectories=analysed,
+        trajectories=taught,
     )
 
 
-async def _one(seed: Seed, rollout: Rollout) -> _Yield:
-    trajectory = await rollout.trajectory()
-    if isinstance(trajectory, Failed):
-        return _Yield(rollout.name, (), None, trajectory.reason, analysed=False)
-    if not wanted(trajectory, seed.ctx.config.source):
-        return _Yield(rollout.name, (), None, analysed=False)
-    analysis = await analyse(seed, trajectory)
+class Countdown:
+    """Leaves a stage when the last trajectory has passed it."""
+
+    def __init__(self, left: int, stage: Stage, crew: Crew) -> None:
+        self._left = left
+        self._stage: Stage = stage
+        self._crew = crew
+
+    @contextmanager
+    def passing(self) -> Generator[None]:
+        """One trajectory is in the stage, however it comes out of it."""
+        try:
+            yield
+        finally:
+            self._left -= 1
+            if not self._left:
+                self._crew.leave(self._stage)
+
+
+async def _one(seed: Seed, rollout: Rollout, rolled: Countdown, analysed: Countdown) -> _Yield:
+    with analysed.passing():
+        with rolled.passing():
+            trajectory = await rollout.trajectory()
+        if isinstance(trajectory, Failed):
+            return _Yield(rollout.name, (), None, trajectory.reason, analysed=False)
+        if not wanted(trajectory, seed.ctx.config.source):
+            return _Yield(rollout.name, (), None, analysed=False)
+        analysis = await analyse(seed, trajectory)
     if not isinstance(analysis, Analysis):
         return _Yield(rollout.name, (), None, analysis.reason)
     return await _proposed(seed, rollout.name, analysis.lessons)

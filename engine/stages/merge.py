@@ -96,7 +96,7 @@ async def _make(seed: Seed, node: Node, edits: Sequence[Edit]) -> Patch | Failed
     patch = loads_patch(made.text, path)
     if gone := lost(edits, patch.edits, [d.id for d in patch.dropped]):
         raise AssertionError(f"merge {node.id} lost edits {gone}; conservation is broken")
-    if made.new:
+    if made.new or ctx.view.nodes[name].state != "done":
         _tell(seed, name, edits, patch)
     return patch
 

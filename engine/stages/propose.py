@@ -73,7 +73,7 @@ async def propose(seed: Seed, unit: str, lessons: Sequence[str]) -> Patch | Fail
     if isinstance(made, Failed):
         return made
     patch = loads_patch(made.text, path)
-    if made.new:
+    if made.new or seed.prefix + unit not in ctx.view.patches:
         ctx.emit(PatchProposed(patch=seed.prefix + unit, edits=len(patch.edits), lessons=len(lessons)))
     return patch
 

@@ -32,8 +32,9 @@ class Rollout:
 def start_rollouts(round: Round, group: asyncio.TaskGroup) -> list[Rollout]:
     """The round's trajectories: those that came with the run (round 1), then one agent a task of the domain."""
     brought = imported(round)
-    for trajectory in brought if round.ctx.first_life else ():
-        round.ctx.emit(saved(trajectory))
+    for trajectory in brought:
+        if trajectory.id not in round.ctx.view.outcomes:
+            round.ctx.emit(saved(trajectory))
     domain, settings = round.ctx.domain, round.ctx.config.domain
     rollouts = [Rollout(trajectory.id, trajectory) for trajectory in brought]
     if domain is None or rollouts:
@@ -71,7 +72,7 @@ async def attempt(
     if isinstance(made, Failed):
         return made
     trajectory = load_trajectory(made.text, path)
-    if made.new and stage == "rollout":
+    if stage == "rollout" and (made.new or name not in ctx.view.outcomes):
         ctx.emit(saved(trajectory))
     return trajectory
 

@@ -82,10 +82,18 @@ def test_the_sums_of_a_settled_run_hold(run: RunFolder) -> None:
 def test_an_edit_that_nobody_accounts_for_is_counted_as_missing(run: RunFolder) -> None:
     _work(run, ledger=True)
     ledger = run.round(1).seed(0).ledger
-    write_text(ledger, "".join(line for line in ledger.read_text().splitlines(keepends=True) if "t003" not in line))
+    write_text(ledger, "\n".join(line for line in ledger.read_text().split("\n") if "t003" not in line))
     _journal(run, *_events())
     table = summary(run)
     assert (table["edits"]["unaccounted"], table["lessons"]["unaccounted"]) == (1, 1)
+
+
+def test_a_damaged_ledger_is_told_with_its_file(run: RunFolder) -> None:
+    _work(run, ledger=True)
+    ledger = run.round(1).seed(0).ledger
+    write_text(ledger, ledger.read_text()[:-20])
+    with pytest.raises(InputError, match=r"ledger\.jsonl: not a ledger"):
+        summary(run)
 
 
 def test_before_the_ledger_nothing_counts_as_lost(run: RunFolder) -> None:

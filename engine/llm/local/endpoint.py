@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 
 from engine.llm.endpoint import Delta, Message, Reply, Request
 from engine.llm.failures import Unreachable
@@ -31,8 +31,8 @@ class EmbeddedEndpoint:
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta | Reply, None]:
         """As `Endpoint.stream`; waits for its turn first."""
-        async with self._turn(request.messages[0]):
-            async for part in self._chat.stream(request):
+        async with self._turn(request.messages[0]), aclosing(self._chat.stream(request)) as stream:
+            async for part in stream:
                 yield part
 
     async def models(self) -> list[str]:

@@ -162,7 +162,7 @@ def _case(text: str) -> tuple[list[Tag], Tag]:
     """The turns and the outcome, from the tagged form or from the labelled lines that small models get."""
     if (trajectory := next(tags(text, "trajectory"), None)) is not None:
         return list(tags(trajectory.text, "turn")), next(tags(text, "outcome"), Tag({}, ""))
-    label = r"^(Task|Agent's answer(?:, judged right)?|Right answer|Why it is wrong): "
+    label = r"^(Task|Agent's answer(?:, judged right)?|Right answer|Differences|Why it is wrong): "
     _, *parts = re.split(label, text, flags=re.MULTILINE)
     said = {name: words.strip() for name, words in zip(parts[::2], parts[1::2], strict=False)}
     answer = said.get("Agent's answer") or said.get("Agent's answer, judged right", "")
