@@ -229,7 +229,7 @@ async def _leave_when_held(pause: Pause, options: Options, config: Config) -> No
     """A plain run that is held ends after its checkpoint (exit 3) instead of waiting for nobody."""
     while options.watch_stdin:
         await pause.change()
-        if pause.paused and pause.why.startswith(("hold:", "budget")):
+        if pause.paused and pause.why.startswith(("hold:", "budget", "lesson")):
             pause.stop(pause.detail or pause.why)
 
 

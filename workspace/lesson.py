@@ -95,10 +95,14 @@ def occurs(quote: str, text: str) -> bool:
 
 
 def checked(quotes: list[str], trajectory: Trajectory) -> tuple[Quote, ...]:
-    """The quotes that really occur in a step of `trajectory`, each with that step's number; the others are removed."""
+    """The quotes that really occur in a step of `trajectory`, each with that step's number; the others are removed.
+
+    Where several steps hold the words, an agent's own step is the evidence.
+    """
     found: list[Quote] = []
+    steps = sorted(enumerate(trajectory.steps, 1), key=lambda row: row[1].role != "agent")
     for quote in quotes:
-        turn = next((n for n, s in enumerate(trajectory.steps, 1) if occurs(quote, s.text)), None)
+        turn = next((n for n, step in steps if occurs(quote, step.text)), None)
         if turn is not None:
             found.append(Quote(trajectory=trajectory.id, turn=turn, quote=" ".join(quote.split())))
     return tuple(dict.fromkeys(found))

@@ -228,8 +228,8 @@ def _take(handle: int, run: RunFolder, until: float) -> None:
 def lock_holder(run: RunFolder) -> dict[str, Any]:
     """What the engine wrote into its lock: host, boot, pid, start. Empty when there is none."""
     try:
-        data = json.loads(run.lock.read_text())
-    except (OSError, ValueError):
+        data = json.loads(read_text(run.lock))
+    except (InputError, ValueError):
         return {}
     return data if isinstance(data, dict) else {}  # pyright: ignore[reportUnknownVariableType]
 
@@ -253,8 +253,8 @@ def alive(run: RunFolder) -> bool:
 def boot_id() -> str:
     """Of this start of the machine; empty where the system does not tell."""
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
+        return read_text(Path("/proc/sys/kernel/random/boot_id")).strip()
+    except InputError:
         return ""
 
 
