@@ -19,6 +19,7 @@ from workspace.consolidate import Group, MergeReply, Reconciled, aliases, group_
 from workspace.events import EditDropped, EditMerged, MergeDone, MergeFailed, MergePlanned, MergeStarted, label
 from workspace.files import digest, read_text, write_text
 from workspace.ids import edit_id
+from workspace.outline import without_marks
 from workspace.patch import Dropped, Edit, Patch, dumps_patch, edit_text, loads_patch
 from workspace.tree import Node, Plan, adapt_plan, dump_plan, load_plan, make_plan
 
@@ -153,7 +154,7 @@ def _outputs(node: Node, named: Mapping[str, Edit], result: Reconciled) -> list[
 
 
 def _output(node: Node, number: int, sources: Sequence[Edit], group: Group) -> Edit:
-    text = group.text or edit_text(max(sources, key=lambda e: (e.pinned, len(e.support))))
+    text = without_marks(group.text) or edit_text(max(sources, key=lambda e: (e.pinned, len(e.support))))
     return merged_edit(edit_id(node.id, number), sources, as_item(text, sources), group.reason)
 
 
@@ -187,9 +188,17 @@ async def _one_text(seed: Seed, agent: Agent, group: Sequence[Edit]) -> Worded:
         return Worded(best, "words as they were")
     prompt = seed.ctx.prompts["merger_guided"]
     try:
-        return Worded(await agent.ask(prompt.messages(edits=_shown(aliases(group))), _read_rule), "worded as one")
+        return Worded(
+            await agent.ask(prompt.messages(rules="\n".join(_by_support(group))), _read_rule), "worded as one"
+        )
     except BadReply as fault:
         return Worded(best, f"the best supported words kept, since the merger gave none ({fault})")
+
+
+def _by_support(group: Sequence[Edit]) -> list[str]:
+    """The texts as plain list items, the best supported first: that is all a small model has to read."""
+    ranked = sorted(group, key=lambda x: (-len(x.support), x.id))
+    return list(dict.fromkeys(f"- {edit_text(edit).strip().removeprefix('- ')}" for edit in ranked))
 
 
 def _read_rule(reply: Reply) -> str:

@@ -19,7 +19,7 @@ from workspace.apply import Refusal, place
 from workspace.events import PatchProposed
 from workspace.ids import edit_id
 from workspace.lesson import Lesson
-from workspace.outline import annotated_skill, outline
+from workspace.outline import annotated_skill, outline, without_marks
 from workspace.patch import AddSection, AppendToSection, Dropped, Edit, Patch, dumps_patch, loads_patch
 from workspace.pool import load
 from workspace.skill import Skill
@@ -141,6 +141,8 @@ def _parsed(raw: dict[str, Any], name: str, lessons: dict[str, Lesson]) -> Edit:
         list(lessons.values()) if len(lessons) == 1 else []
     )
     fields = {k: v for k, v in raw.items() if k not in ("id", "lessons") and v not in (None, "")}
+    if isinstance(text := fields.get("text"), str):
+        fields["text"] = without_marks(text)
     return _EDIT.validate_python({**fields, **_common(name, named)})
 
 

@@ -50,11 +50,8 @@ def test_an_installed_t2s_says_its_version_and_evolves_a_skill(installed: Path, 
     assert run([installed / "t2s", "--version"], tmp_path).stdout.startswith("t2s ")
     skill = ROOT / "workspace" / "seeds" / "house" / "date" / "starter" / "house-date"
     with scripted() as url:
-        done = run(
-            [installed / "t2s", "run", "--skill", skill, "--domain", "house:date", "--base-url", url]
-            + ["--model", "scripted", "--json"],
-            tmp_path,
-        )
+        words = ["--skill", skill, "--domain", "house:date", "--base-url", url, "--model", "scripted", "--json"]
+        done = run([installed / "t2s", "run", *words], tmp_path)
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout.splitlines()[-1])
     assert summary["verdict"]["decision"] == "accept"

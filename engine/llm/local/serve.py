@@ -19,7 +19,6 @@ from workspace.errors import EndpointError
 
 KEY_VARIABLE = "T2S_LOCAL_KEY"
 BASE_URL_INSTEAD = "name any OpenAI-compatible server with --base-url URL instead"
-PROMPT_CACHE_MIB = 256
 REPLY_SECONDS = 300.0
 
 
@@ -113,7 +112,9 @@ def _parameters(runtime: Any, options: ServeOptions, key: str, name: str) -> Any
     wanted.n_parallel = options.slots
     wanted.n_ctx = options.context
     wanted.cpuparams.n_threads = options.threads or physical_cores()
-    wanted.cache_ram_mib = PROMPT_CACHE_MIB
+    # llama.cpp's RAM prompt cache now and then hands a slot the state of another conversation (its issue 27148).
+    wanted.cache_ram_mib = 0
+    wanted.cache_idle_slots = False
     wanted.endpoint_metrics = True
     wanted.fit_params = False
     wanted.ui = False

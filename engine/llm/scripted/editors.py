@@ -117,9 +117,8 @@ def merger(chat: Chat) -> str:
 
 
 def guided_merger(chat: Chat) -> str:
-    """The wording with the most support."""
-    edits = list(tags(chat.user, "edit"))
-    return f"RULE: {_plain(_best(edits).text)}" if edits else "RULE: Answer what is asked."
+    """The first wording: the one with the most support."""
+    return f"RULE: {_plain(chat.user.strip().partition(chr(10))[0])}"
 
 
 def _alike(edits: list[Tag]) -> list[list[Tag]]:
