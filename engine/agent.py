@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 
 from engine.caller import Caller, Place
 from engine.llm.endpoint import Delta, Message, Reply, Request
-from engine.llm.failures import CallFailed, Capability
+from engine.llm.failures import Capability
 from engine.reply import BadReply, spoken
 from workspace import events as e
 from workspace.events import STAGES, Event, Role, Stage
@@ -69,8 +69,9 @@ class Agent:
         began = time.monotonic()
         try:
             yield
-        except (CallFailed, BadReply) as failure:
+        except Exception as failure:
             self._desk.emit(e.AgentFailed(agent=self.name, reason=e.label(str(failure), 300)))
+            self._desk.caller.forget(self.name)
             raise
         seconds = round(time.monotonic() - (self._began or began), 3)
         self._desk.emit(

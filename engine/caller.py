@@ -49,20 +49,19 @@ class Listener(Protocol):
 class Record:
     """The finished calls of a run on disk; in memory only where each one stands.
 
-    `prompt` and `completion` are the tokens paid by earlier lives, `skipped` the lines that could not be read.
+    `finished` counts calls, `prompt` and `completion` the tokens that earlier lives paid, `skipped` unreadable lines.
     """
 
     def __init__(self, run: RunFolder) -> None:
         self._path = run.calls
         self._file = Appender(run.calls)
         self._places: dict[str, tuple[int, int]] = {}
+        self._by_agent: dict[str, list[str]] = {}
+        self.finished = 0
         self.prompt = 0
         self.completion = 0
         self.skipped = 0
         self._index()
-
-    def __len__(self) -> int:
-        return len(self._places)
 
     def find(self, key: str) -> Reply | None:
         """The reply on record under `key`."""
@@ -75,9 +74,21 @@ class Record:
         row = {"key": key, "agent": place.agent, "turn": place.turn, "reply": reply.model_dump()}
         line = json.dumps(row, ensure_ascii=False).encode() + b"\n"
         self._places[key] = (self._file.append(line), len(line))
+        self._by_agent.setdefault(place.agent, []).append(key)
+        self.finished += 1
+
+    def void(self, agent: str) -> None:
+        """From now on the calls of `agent` count as never made (their cost stays counted)."""
+        if self._by_agent.get(agent):
+            self._file.append(json.dumps({"void": agent}).encode() + b"\n")
+            self._drop(agent)
 
     def close(self) -> None:
         self._file.close()
+
+    def _drop(self, agent: str) -> None:
+        for key in self._by_agent.pop(agent, ()):
+            self._places.pop(key, None)
 
     def _index(self) -> None:
         offset, rest = 0, b""
@@ -90,7 +101,12 @@ class Record:
     def _note(self, line: bytes, offset: int) -> None:
         try:
             row = json.loads(line)
+            if "void" in row:
+                self._drop(row["void"])
+                return
             self._places[row["key"]] = (offset, len(line))
+            self._by_agent.setdefault(row["agent"], []).append(row["key"])
+            self.finished += 1
             self.prompt += row["reply"]["prompt_tokens"] or 0
             self.completion += row["reply"]["completion_tokens"] or 0
         except (ValueError, KeyError, TypeError):
@@ -116,7 +132,7 @@ class Caller:
         self._record = record
         self._emit = emit
         self._dice = random.Random()
-        self._count = UsageCounted(calls=len(record), prompt=record.prompt, completion=record.completion)
+        self._count = UsageCounted(calls=record.finished, prompt=record.prompt, completion=record.completion)
         self._told: UsageCounted | None = None
         self._streamed = 0
         self._last = (time.monotonic(), 0)
@@ -131,10 +147,14 @@ class Caller:
         key = digest(place.agent, str(place.turn), request.model_dump_json(exclude={"json_schema"}))
         if (known := self._record.find(key)) is not None:
             return known
-        reply = await self._attempts(place, request, listener)
+        reply = well_formed(await self._attempts(place, request, listener))
         self._record.add(key, place, reply)
         self._add(calls=1, prompt=reply.prompt_tokens or 0, completion=reply.completion_tokens or 0)
         return reply
+
+    def forget(self, agent: str) -> None:
+        """The calls of an agent that failed are no oracle for its next try."""
+        self._record.void(agent)
 
     async def _attempts(self, place: Place, request: Request, listener: Listener) -> Reply:
         attempt = 0
@@ -161,16 +181,25 @@ class Caller:
                 await asyncio.sleep(wait)
 
     async def _attempt(self, place: Place, request: Request, listener: Listener) -> Reply:
-        try:
-            async with self.gate.admit((place.urgency, place.turn)), aclosing(self.endpoint.stream(request)) as stream:
-                listener.begin()
-                async for part in stream:
-                    if isinstance(part, Reply):
-                        return part
-                    self._streamed += 1
-                    listener.hear(part)
-        finally:
-            self._pause.calls_ended()
+        while True:
+            if place.turn == 1:
+                await self._pause.may_begin()
+            try:
+                async with self.gate.admit((place.urgency, place.turn)):
+                    if place.turn == 1 and (self._pause.why or self._pause.stopping):
+                        continue  # the pause came while this agent waited: it has not begun
+                    return await self._listen(request, listener)
+            finally:
+                self._pause.calls_ended()
+
+    async def _listen(self, request: Request, listener: Listener) -> Reply:
+        listener.begin()
+        async with aclosing(self.endpoint.stream(request)) as stream:
+            async for part in stream:
+                if isinstance(part, Reply):
+                    return part
+                self._streamed += 1
+                listener.hear(part)
         raise RuntimeError(f"endpoint {self.endpoint.name} ended a stream without a reply")
 
     def count(self) -> None:
@@ -186,3 +215,12 @@ class Caller:
 
     def _add(self, **more: int) -> None:
         self._count = self._count.model_copy(update={k: getattr(self._count, k) + n for k, n in more.items()})
+
+
+def well_formed(reply: Reply) -> Reply:
+    """The reply without halves of characters (lone surrogates), which no file and no server would take."""
+    return reply.model_copy(update={"text": _whole(reply.text), "reasoning": _whole(reply.reasoning)})
+
+
+def _whole(text: str) -> str:
+    return text.encode("utf-8", "replace").decode() if any("\ud800" <= c <= "\udfff" for c in text) else text

@@ -11,17 +11,19 @@ import asyncio
 import heapq
 import itertools
 import re
+import sys
 import time
+import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from engine.llm.failures import CallFailed, Fatal
-from engine.pause import Pause
+from engine.pause import Pause, Stopped
 from engine.reply import BadReply
 from workspace import events as e
-from workspace.errors import LessonInvalid
+from workspace.errors import LessonInvalid, T2SError
 from workspace.events import STAGES, Event, Stage
 from workspace.files import aread_text, awrite_text, read_from
 
@@ -61,12 +63,14 @@ class Crew:
         self._desks = _Desks(most)
         self._fresh: set[str] = set()
         self._planned: dict[Stage, dict[str, int]] = {}
+        self._open: dict[Stage, set[str]] = {}
         self._entered: set[Stage] = set()
         self.failures: dict[str, str] = {}
 
     def plan(self, stage: Stage, units: int, part: str = "") -> None:
-        """Tell how many units a stage has, as far as known now; `part` is who plans (a seed, a split)."""
+        """Tell how many units a stage has, as far as known now; `part` is who plans (a round, a seed, a split)."""
         parts = self._planned.setdefault(stage, {})
+        self._open.setdefault(stage, set()).add(part)
         if parts.get(part) != units:
             parts[part] = units
             self._emit(e.StagePlanned(stage=stage, units=self.planned(stage)))
@@ -75,9 +79,11 @@ class Crew:
         """Units of a stage, as far as known now."""
         return sum(self._planned.get(stage, {}).values())
 
-    def leave(self, stage: Stage) -> None:
-        """The last unit of a stage has finished."""
-        if stage in self._entered:
+    def leave(self, stage: Stage, part: str = "") -> None:
+        """`part` has finished its last unit of a stage; the last part leaves the stage."""
+        parts = self._open.get(stage, set())
+        parts.discard(part)
+        if stage in self._entered and not parts:
             self._entered.discard(stage)
             self._emit(e.StageLeft(stage=stage))
 
@@ -103,12 +109,19 @@ class Crew:
             except LessonInvalid as error:
                 self.pause.pause("lesson", str(error))
                 await self.pause.may_start(stage)
-            except Fatal:
-                raise
-            except (CallFailed, BadReply) as error:
-                self.failures[name] = str(error)
-                self._emit(e.UnitFailed(unit=unit, stage=stage, reason=e.label(str(error), 400)))
-                return Failed(unit, str(error))
+            except Exception as error:
+                if _ends_the_run(error):
+                    raise
+                return self._failed(stage, unit, error)
+
+    def _failed(self, stage: Stage, unit: str, error: Exception) -> Failed:
+        reason = str(error)
+        if not isinstance(error, CallFailed | BadReply):
+            traceback.print_exception(error, file=sys.stderr)  # a fault of ours: engine.log keeps where
+            reason = f"{type(error).__name__}: {error}"
+        self.failures[f"{stage}/{unit}"] = reason
+        self._emit(e.UnitFailed(unit=unit, stage=stage, reason=e.label(reason, 400)))
+        return Failed(unit, reason)
 
     async def _finished(self, stage: Stage, unit: str, prepare: Callable[[], Job]) -> str | None:
         job = prepare()
@@ -159,6 +172,13 @@ class Crew:
         if stage not in self._entered:
             self._entered.add(stage)
             self._emit(e.StageEntered(stage=stage, units=self.planned(stage)))
+
+
+def _ends_the_run(error: Exception) -> bool:
+    """A stop, a full disk or an unusable endpoint concern everybody; other faults are their unit's alone."""
+    if isinstance(error, Stopped | Fatal):
+        return True
+    return isinstance(error, T2SError) and not isinstance(error, CallFailed)
 
 
 class _Desks:

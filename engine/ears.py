@@ -75,44 +75,42 @@ class Ears:
 
     def _grant(self, name: str, wish: Wish, stop_now: Callable[[], object]) -> str:
         """Do what is wished; the reason when it cannot be done."""
-        if wish.kind in ("pause", "pause_now", "stop", "stop_now") and wish.seq < self._seen:
-            return "stale: it is from before this engine started"
+        if refused := self._refusal(wish):
+            return refused
         self._emit(WishGranted(wish=name, what=wish.kind))
+        who = wish.who or "a person"
         match wish.kind:
             case "pause" | "pause_now":
-                self._pause.pause("person", f"paused by {wish.who or 'a person'}", now=wish.kind == "pause_now")
+                self._pause.pause("person", f"paused by {who}", now=wish.kind == "pause_now")
             case "resume" | "retry":
                 self.look_at_lessons()
                 self._resume()
             case "stop":
-                self._pause.stop(f"stopped by {wish.who or 'a person'}")
+                self._pause.stop(f"stopped by {who}")
             case "stop_now":
-                self._pause.stop(f"stopped at once by {wish.who or 'a person'}")
+                self._pause.stop(f"stopped at once by {who}")
                 stop_now()
             case "hold_after":
-                return self._hold(wish.arguments.get("stage"))
+                self._pause.hold_after(STAGES[STAGES.index(wish.arguments["stage"])])
             case "limit":
-                return self._limit(wish)
+                self._gate.resize(wish.arguments["limit"])
+                self._emit(e.LimiterResized(endpoint="", limit=self._gate.limit, reason=f"wished by {who}"))
+        return ""
+
+    def _refusal(self, wish: Wish) -> str:
+        if wish.kind in ("pause", "pause_now", "stop", "stop_now") and wish.seq < self._seen:
+            return "stale: it is from before this engine started"
+        if wish.kind == "hold_after" and wish.arguments.get("stage") not in STAGES:
+            return f"no stage {wish.arguments.get('stage')!r}; there are: {', '.join(STAGES)}"
+        limit = wish.arguments.get("limit")
+        if wish.kind == "limit" and not (isinstance(limit, int) and limit >= 1):
+            return f"a limit is a number from 1 on, not {limit!r}"
         return ""
 
     def _resume(self) -> None:
         if self._pause.why:
             self._on_resume()
         self._pause.resume()
-
-    def _hold(self, wanted: object) -> str:
-        if wanted not in STAGES:
-            return f"no stage {wanted!r}; there are: {', '.join(STAGES)}"
-        self._pause.hold_after(STAGES[STAGES.index(wanted)])
-        return ""
-
-    def _limit(self, wish: Wish) -> str:
-        limit = wish.arguments.get("limit")
-        if not isinstance(limit, int) or limit < 1:
-            return f"a limit is a number from 1 on, not {limit!r}"
-        self._gate.resize(limit)
-        self._emit(e.LimiterResized(endpoint="", limit=limit, reason="a person's wish"))
-        return ""
 
     # --- lessons ------------------------------------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ from engine.stages.rollout import Rollout, start_rollouts
 from engine.stages.settle import Candidate, settle_candidate
 from engine.stages.validate import judge
 from engine.together import together
-from workspace.events import SkillAccepted, SkillRejected
+from workspace.events import NoteLeft, SkillAccepted, SkillRejected
 from workspace.pool import versions
 from workspace.score import Verdict
 from workspace.skill import Skill, save_skill
@@ -41,6 +41,7 @@ async def evolve(ctx: Context) -> Evolved:
     lost: list[str] = []
     for number in count(1):
         round = Round(ctx, number, skill)
+        _arm_hold(round)
         async with asyncio.TaskGroup() as group:
             rollouts = start_rollouts(round, group)
             candidates = await together(distil(Seed(round, n), rollouts) for n in range(ctx.config.run.seeds))
@@ -64,9 +65,18 @@ async def distil(seed: Seed, rollouts: Sequence[Rollout]) -> Candidate:
             return await settle_candidate(seed, gathered, merged)
 
 
+def _arm_hold(round: Round) -> None:
+    """A hold fires once a round, also over restarts."""
+    stage = round.ctx.config.run.hold_after
+    if stage is not None and round.ctx.view.held.count(stage) < round.number:
+        round.ctx.crew.pause.hold_after(stage)
+
+
 def _take(round: Round, verdict: Verdict, accepted: Candidate | None) -> Skill | None:
     if accepted is None:
         round.ctx.emit(SkillRejected(skill=round.s0.name))
+        if round.number > 1:
+            round.ctx.emit(NoteLeft(text=f"the skill that round {round.number - 1} accepted stays the result"))
         return None
     if verdict.decision == "accept":
         save_skill(accepted.skill, round.ctx.run.skill(round.number) / accepted.skill.name)

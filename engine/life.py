@@ -6,9 +6,11 @@ A run has as many lives as it needs; each begins by reading what the ones before
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 import time
+import traceback
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import NamedTuple
@@ -32,7 +34,7 @@ from workspace import events as e
 from workspace.config import Config
 from workspace.errors import DiskError, T2SError
 from workspace.events import Event
-from workspace.files import remove, write_bytes
+from workspace.files import remove, walk, write_bytes
 from workspace.journal import Journal
 from workspace.live import LiveWriter
 from workspace.run import RunFolder, load_view, save_view
@@ -63,6 +65,7 @@ class Options(NamedTuple):
 async def live(run: RunFolder, config: Config, options: Options) -> int:
     """Work on `run` until it has an end; returns the exit code. Raises `T2SError` when it cannot even start."""
     before = load_view(run).view
+    sweep(run)
     if not run.prompts.exists():
         copy_prompts(run)
     check_inputs(run, accept=options.accept_changes)
@@ -70,6 +73,13 @@ async def live(run: RunFolder, config: Config, options: Options) -> int:
         opened = await stack.enter_async_context(open_endpoint(run, config))
         journal = await stack.enter_async_context(_journal(run))
         return await _evolve(run, config, options, before, opened, journal)
+
+
+def sweep(run: RunFolder) -> None:
+    """Remove what a killed engine left half-written."""
+    for path in walk(run.path):
+        if path.name.startswith(".") and path.name.endswith(".tmp"):
+            remove(path)
 
 
 async def _evolve(
@@ -95,8 +105,6 @@ async def _evolve(
         view=journal.view,
     )
     _begin(run, config, opened, before, journal)
-    if config.run.hold_after and config.run.hold_after not in before.held:
-        pause.hold_after(config.run.hold_after)
     ears = Ears(run, pause, gate, journal.emit, before.seq, crew.forget_fresh)
     ending = await _until_the_end(context, ears, journal, options)
     record.close()
@@ -118,11 +126,14 @@ async def _until_the_end(context: Context, ears: Ears, book: _Book, options: Opt
     ]
     if options.watch_stdin:
         helpers.append(asyncio.create_task(_watch_face(pause), name="face"))
-    book.on_failure = lambda: work.cancel()
+    dead: list[BaseException] = []
+    for helper in helpers:
+        helper.add_done_callback(lambda done: _end_with(done, work, dead))
+    book.on_failure = work.cancel
     try:
         evolved = await work
     except asyncio.CancelledError:
-        return _cut_short(book, pause)
+        return _failed(dead[0], context) if dead else _cut_short(book, pause)
     except BaseException as error:
         return _failed(first_cause(error), context)
     finally:
@@ -132,18 +143,29 @@ async def _until_the_end(context: Context, ears: Ears, book: _Book, options: Opt
     return _finished(context, evolved, time.monotonic() - began)
 
 
+def _end_with(helper: asyncio.Task[None], work: asyncio.Task[Evolved], dead: list[BaseException]) -> None:
+    """A helper that fails ends the run with its reason: an engine that cannot hear or speak must not go on."""
+    if not helper.cancelled() and (error := helper.exception()) is not None:
+        dead.append(error)
+        work.cancel()
+
+
 def _finished(context: Context, evolved: Evolved, seconds: float) -> Ending:
-    failures = context.crew.failures
-    if failures or evolved.unaccounted:
-        detail = "; ".join(f"{unit}: {reason}" for unit, reason in list(failures.items())[:3])
-        if evolved.unaccounted:
-            detail = f"{len(evolved.unaccounted)} lessons or edits are unaccounted for; {detail}"
-        detail = e.label(
-            f"{len(failures)} units failed ({detail}); `t2s resume {context.run.id}` tries them again", 600
-        )
+    if context.crew.failures or evolved.unaccounted:
+        detail = e.label(_incomplete(context, evolved), 600)
         return Ending(e.RunFinished(state="incomplete", code=1, seconds=round(seconds, 3), detail=detail), 1)
     code = 4 if evolved.verdict.decision in ("reject", "undecided") else 0
     return Ending(e.RunFinished(state="finished", code=code, seconds=round(seconds, 3)), code)
+
+
+def _incomplete(context: Context, evolved: Evolved) -> str:
+    parts: list[str] = []
+    if failures := context.crew.failures:
+        shown = "; ".join(f"{unit}: {reason}" for unit, reason in list(failures.items())[:3])
+        parts.append(f"{len(failures)} units failed ({shown}); `t2s resume {context.run.id}` tries them again")
+    if evolved.unaccounted:
+        parts.append(f"nobody can say what became of {', '.join(evolved.unaccounted[:8])}")
+    return "; ".join(parts)
 
 
 def _cut_short(book: _Book, pause: Pause) -> Ending:
@@ -163,9 +185,8 @@ def _failed(error: BaseException, context: Context) -> Ending:
             _say(str(error))
             return Ending(e.RunFailed(reason=e.label(str(error), 600), code=code), code)
         case _:
-            import traceback
-
-            traceback.print_exception(error, file=sys.stderr)
+            with contextlib.suppress(OSError):
+                traceback.print_exception(error, file=sys.stderr)
             return Ending(e.RunFailed(reason=e.label(f"{type(error).__name__}: {error}", 600), code=1), 1)
 
 
@@ -175,7 +196,8 @@ def _disk_full(error: DiskError) -> Ending:
 
 
 def _say(sentence: str) -> None:
-    print(f"t2s engine: {sentence}", file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):  # engine.log may lie on the very disk that is full
+        print(f"t2s engine: {sentence}", file=sys.stderr, flush=True)
 
 
 def _begin(run: RunFolder, config: Config, opened: Opened, before: RunView, book: _Book) -> None:
@@ -261,7 +283,8 @@ class _Book:
 
     def close(self) -> None:
         remove(self._run.reserve)
-        self.keep_view(every=1)
+        with contextlib.suppress(DiskError):  # a missing view.json only costs time
+            self.keep_view(every=1)
         self._journal.close()
 
     def _failed(self, error: DiskError) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 
 from engine.llm.endpoint import Endpoint
 from engine.llm.failures import CallFailed, Unreachable
-from engine.pause import Pause
+from engine.pause import ENDPOINT, Pause, Stopped
 from workspace.errors import T2SError
 from workspace.events import EndpointBack, EndpointLost, Event, label
 
@@ -33,7 +34,7 @@ class Lifeline:
         self._back_at = 0.0
 
     async def until_back(self, failure: Unreachable) -> None:
-        """Wait until the endpoint answers again; whoever comes first probes for all. Raises `EndpointGone`."""
+        """Wait until the endpoint answers again; the first one probes for all. Raises `EndpointGone`, `Stopped`."""
         lost_at = time.monotonic()
         async with self._probing:
             if self._back_at < lost_at:
@@ -41,18 +42,26 @@ class Lifeline:
 
     async def _probe(self, failure: Unreachable) -> None:
         self._emit(EndpointLost(endpoint=self._endpoint.name, reason=label(str(failure), 300)))
-        self._pause.pause("endpoint", str(failure), now=True)
+        self._pause.pause(ENDPOINT, str(failure), now=True)
         began, wait = time.monotonic(), FIRST_WAIT
         while not await self._answers():
             waited = time.monotonic() - began
             if self._patience is not None and waited > self._patience:
                 raise EndpointGone(f"{failure}; it stayed away for {waited:.0f} s")
-            await asyncio.sleep(wait)
+            await self._wait(wait)
             wait = min(2 * wait, LONGEST_WAIT)
         self._back_at = time.monotonic()
         self._emit(EndpointBack(endpoint=self._endpoint.name))
-        if self._pause.why == "endpoint":
-            self._pause.resume()
+        self._pause.over(ENDPOINT)
+
+    async def _wait(self, seconds: float) -> None:
+        """Sleep, unless somebody asks the run to stop. Raises `Stopped`."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            if self._pause.stopping:
+                raise Stopped(self._pause.stopping)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._pause.change(), left)
 
     async def _answers(self) -> bool:
         try:

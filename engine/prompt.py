@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from engine.llm.endpoint import Message
 from workspace.errors import ConfigError
-from workspace.files import digest, read_text, write_text
+from workspace.files import digest, read_text, swap_folder, write_text
 from workspace.run import RunFolder
 
 OVERRIDES = Path("t2s-prompts")
@@ -57,11 +57,13 @@ def copy_prompts(run: RunFolder, overrides: Path = OVERRIDES) -> None:
     for name in own:
         if name not in built_in:
             raise ConfigError(f"no prompt {name!r} ({own[name]}): built in are {', '.join(built_in)}")
+    staging = run.path / ".prompts"
     for name, path in built_in.items():
         text = read_text(path)
         if name in own:
             text = _checked(read_text(own[name]), text, own[name])
-        write_text(run.prompts / f"{name}.md", text)
+        write_text(staging / f"{name}.md", text)
+    swap_folder(staging, run.prompts)
 
 
 def parse_prompt(name: str, text: str, where: Path) -> Prompt:

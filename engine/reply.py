@@ -53,17 +53,28 @@ def parse_lines(reply: Reply, labels: Sequence[str]) -> list[dict[str, str]]:
 
 def _find_object(text: str) -> Any:
     for candidate in (text, *reversed(_FENCE.findall(text)), _outermost(text)):
-        try:
-            data = json.loads(candidate)
-        except ValueError:
-            continue
-        if isinstance(data, dict):
-            return data  # pyright: ignore[reportUnknownVariableType]
-    outer = _outermost(text)
-    data = json.loads(repair_json(outer)) if outer else None
-    if isinstance(data, dict) and data:
-        return data  # pyright: ignore[reportUnknownVariableType]
+        if (data := _loaded(candidate)) is not None:
+            return data
+    if data := _loaded(_repaired(_outermost(text))):
+        return data
     raise BadReply("there is no JSON object in the reply; send the JSON object alone, without other words")
+
+
+def _loaded(text: str) -> dict[str, Any] | None:
+    """The JSON object in `text`, None when there is none; half characters (lone surrogates) become U+FFFD."""
+    try:
+        data = json.loads(text)
+        whole = json.loads(json.dumps(data, ensure_ascii=False).encode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
+    return whole if isinstance(whole, dict) else None  # pyright: ignore[reportUnknownVariableType]
+
+
+def _repaired(text: str) -> str:
+    try:
+        return repair_json(text) if text else ""
+    except RecursionError:
+        return ""
 
 
 def _outermost(text: str) -> str:

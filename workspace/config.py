@@ -139,6 +139,9 @@ def _lacks(loaded: Loaded) -> Iterator[str]:
         yield "a created skill needs a sentence on what it is for: --about TEXT"
     if not loaded.config.traces.paths and not domain.name:
         yield "nothing to learn from: give --traces PATH, or --domain NAME for tasks to try"
+    if loaded.config.run.rounds > 1 and not domain.name:
+        origin = loaded.origins["run.rounds"]
+        yield f"{origin}: a second round needs tasks to try the new skill on: give --domain NAME, or one round"
     if not endpoint.local and not endpoint.base_url:
         yield "no model: give --base-url URL and --model NAME, or --local for the embedded one"
     elif not endpoint.local and not endpoint.model:

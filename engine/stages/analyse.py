@@ -20,7 +20,7 @@ from engine.reply import BadReply, parse_json, parse_lines
 from engine.stages.rollout import shown
 from workspace.differences import differences
 from workspace.events import LessonLearned, label
-from workspace.files import awrite_text, dump_toml, parse_toml
+from workspace.files import awrite_text, dump_toml, parse_toml, read_text, remove
 from workspace.ids import lesson_id
 from workspace.lesson import Example, Lesson, checked, dump_lesson, load_lesson
 from workspace.settings import Source
@@ -85,6 +85,8 @@ async def analyse(seed: Seed, trajectory: Trajectory) -> Analysis | Failed:
     async def work() -> str:
         findings = await _ask(seed, trajectory, prompt)
         lessons = [_lesson(trajectory, n, f) for n, f in enumerate(findings.lessons[:MOST_LESSONS], 1)]
+        for number in range(len(lessons) + 1, MOST_LESSONS + 1):  # of an analysis of other inputs
+            remove(seed.folder.lessons / f"{lesson_id(trajectory.id, number)}.toml")
         for lesson in lessons:
             await awrite_text(seed.folder.lessons / f"{lesson.id}.toml", dump_lesson(lesson))
         analysis = Analysis(key=key, trajectory=trajectory.id, lessons=tuple(x.id for x in lessons), none=findings.none)
@@ -203,7 +205,7 @@ def examples_of(trajectory: Trajectory) -> tuple[Example, ...]:
 def _tell(seed: Seed, analysis: Analysis) -> None:
     for name in analysis.lessons:
         path = seed.folder.lessons / f"{name}.toml"
-        lesson = load_lesson(path.read_text(encoding="utf-8"), path)
+        lesson = load_lesson(read_text(path), path)
         seed.ctx.emit(
             LessonLearned(
                 lesson=seed.prefix + lesson.id, title=label(lesson.title), source=lesson.kind,

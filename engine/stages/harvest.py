@@ -13,6 +13,7 @@ from engine.stages.propose import propose
 from engine.stages.rollout import Rollout
 from engine.together import together
 from workspace.events import Stage
+from workspace.files import remove
 from workspace.patch import Patch
 from workspace.pool import own_lessons
 
@@ -37,14 +38,16 @@ class _Yield(NamedTuple):
 async def harvest(seed: Seed, rollouts: Sequence[Rollout]) -> Harvest:
     """The patch of every trajectory that teaches something, and of every lesson that a person wrote."""
     crew = seed.ctx.crew
-    crew.plan("analyse", len(rollouts), seed.prefix)
-    rolled, analysed = Countdown(len(rollouts), "rollout", crew), Countdown(len(rollouts), "analyse", crew)
+    rolled = Countdown(crew, "rollout", seed.round.prefix, len(rollouts))
+    analysed = Countdown(crew, "analyse", seed.prefix, len(rollouts))
+    crew.plan("analyse", sum(_may_teach(seed, rollout) for rollout in rollouts), seed.prefix)
+    crew.plan("propose", 0, seed.prefix)
     yields = await together(_one(seed, rollout, rolled, analysed) for rollout in rollouts)
     taught = sum(y.analysed for y in yields)
     crew.plan("analyse", taught, seed.prefix)
     yields += await together(_proposed(seed, name, (name,)) for name in own_lessons(seed.folder))
     crew.plan("propose", sum(bool(y.lessons) for y in yields), seed.prefix)
-    crew.leave("propose")
+    crew.leave("propose", seed.prefix)
     return Harvest(
         patches={y.unit: y.patch for y in yields if y.patch is not None},
         lessons=tuple(name for y in yields for name in y.lessons),
@@ -56,10 +59,11 @@ async def harvest(seed: Seed, rollouts: Sequence[Rollout]) -> Harvest:
 class Countdown:
     """Leaves a stage when the last trajectory has passed it."""
 
-    def __init__(self, left: int, stage: Stage, crew: Crew) -> None:
-        self._left = left
-        self._stage: Stage = stage
+    def __init__(self, crew: Crew, stage: Stage, part: str, left: int) -> None:
         self._crew = crew
+        self._stage: Stage = stage
+        self._part = part
+        self._left = left
 
     @contextmanager
     def passing(self) -> Generator[None]:
@@ -69,7 +73,12 @@ class Countdown:
         finally:
             self._left -= 1
             if not self._left:
-                self._crew.leave(self._stage)
+                self._crew.leave(self._stage, self._part)
+
+
+def _may_teach(seed: Seed, rollout: Rollout) -> bool:
+    """Is this trajectory one to learn from, as far as that is known before it is there?"""
+    return rollout.brought is None or wanted(rollout.brought, seed.ctx.config.source)
 
 
 async def _one(seed: Seed, rollout: Rollout, rolled: Countdown, analysed: Countdown) -> _Yield:
@@ -88,6 +97,7 @@ async def _one(seed: Seed, rollout: Rollout, rolled: Countdown, analysed: Countd
 
 async def _proposed(seed: Seed, unit: str, lessons: tuple[str, ...]) -> _Yield:
     if not lessons:
+        remove(seed.folder.patches / f"{unit}.toml")  # of an analysis that was made again and teaches nothing now
         return _Yield(unit, (), None)
     patch = await propose(seed, unit, lessons)
     if isinstance(patch, Failed):

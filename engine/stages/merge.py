@@ -34,13 +34,13 @@ class Outcome(NamedTuple):
 async def consolidate(seed: Seed, patches: Mapping[str, Patch]) -> Outcome:
     """One set of edits out of all patches. A node that fails hands its children up unchanged."""
     plan = _frozen_plan(seed, patches)
-    seed.ctx.crew.plan("merge", len(plan.nodes))
+    seed.ctx.crew.plan("merge", len(plan.nodes), seed.prefix)
     done: dict[str, asyncio.Task[Outcome]] = {}
     async with asyncio.TaskGroup() as group:
         for node in plan.nodes:
             below = [done.get(child) or _ready(patches.get(child)) for child in node.children]
             done[node.id] = group.create_task(_merge(seed, node, below), name=node.id)
-    seed.ctx.crew.leave("merge")
+    seed.ctx.crew.leave("merge", seed.prefix)
     if plan.nodes:
         return await done[plan.nodes[-1].id]
     return _ready(patches.get(plan.root or ""))
@@ -57,10 +57,11 @@ def _frozen_plan(seed: Seed, patches: Mapping[str, Patch]) -> Plan:
     plan = adapt_plan(before, list(patches)) if before else make_plan(patches, merge.fan_in, merge.order)
     if plan != before:
         write_text(path, dump_plan(plan))
-        for node in plan.nodes:
-            if before is None or before.node(node.id) != node:
-                children = tuple(seed.prefix + child for child in node.children)
-                seed.ctx.emit(MergePlanned(node=seed.prefix + node.id, level=node.level, children=children))
+    for node in plan.nodes:
+        name, children = seed.prefix + node.id, tuple(seed.prefix + child for child in node.children)
+        shown = seed.ctx.view.nodes.get(name)
+        if shown is None or shown.children != children:
+            seed.ctx.emit(MergePlanned(node=name, level=node.level, children=children))
     return plan
 
 
@@ -97,7 +98,8 @@ async def _make(seed: Seed, node: Node, edits: Sequence[Edit]) -> Patch | Failed
     patch = loads_patch(made.text, path)
     if gone := lost(edits, patch.edits, [d.id for d in patch.dropped]):
         raise AssertionError(f"merge {node.id} lost edits {gone}; conservation is broken")
-    if made.new or ctx.view.nodes[name].state != "done":
+    shown = ctx.view.nodes.get(name)
+    if made.new or shown is None or shown.state != "done":
         _tell(seed, name, edits, patch)
     return patch
 

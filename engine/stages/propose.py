@@ -7,7 +7,7 @@ the section that holds rules. Either way every lesson is covered by an edit or l
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
@@ -137,9 +137,9 @@ def _checked(proposal: Proposal, unit: str, s0: Skill, lessons: dict[str, Lesson
 
 
 def _parsed(raw: dict[str, Any], name: str, lessons: dict[str, Lesson]) -> Edit:
-    named = [lessons[x] for x in raw.get("lessons", ()) if x in lessons] or (
-        list(lessons.values()) if len(lessons) == 1 else []
-    )
+    given = raw.get("lessons")
+    names = [x for x in cast("list[object]", given if isinstance(given, list) else []) if isinstance(x, str)]
+    named = [lessons[x] for x in names if x in lessons] or (list(lessons.values()) if len(lessons) == 1 else [])
     fields = {k: v for k, v in raw.items() if k not in ("id", "lessons") and v not in (None, "")}
     if isinstance(text := fields.get("text"), str):
         fields["text"] = without_marks(text)

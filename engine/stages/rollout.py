@@ -24,6 +24,11 @@ class Rollout:
         self.name = name
         self._found = found
 
+    @property
+    def brought(self) -> Trajectory | None:
+        """The trajectory, when the run came with it."""
+        return self._found if isinstance(self._found, Trajectory) else None
+
     async def trajectory(self) -> Trajectory | Failed:
         """The trajectory once it is there, or why there is none."""
         return self._found if isinstance(self._found, Trajectory) else await asyncio.shield(self._found)

@@ -50,7 +50,7 @@ async def settle_candidate(seed: Seed, gathered: Harvest, merged: Outcome) -> Ca
         return _settle(seed, gathered, merged, pool, key)
 
     made = await seed.ctx.crew.make("settle", seed.prefix + SETTLE, lambda: Job(key, seed.folder.patch, work))
-    seed.ctx.crew.leave("settle")
+    seed.ctx.crew.leave("settle", seed.prefix)
     if isinstance(made, Failed):
         raise T2SError(f"the candidate could not be settled: {made.reason}")
     skill = load_skill(seed.folder.candidate / seed.s0.name)
@@ -62,7 +62,7 @@ async def settle_candidate(seed: Seed, gathered: Harvest, merged: Outcome) -> Ca
 def _key(seed: Seed, gathered: Harvest, merged: Outcome, pool: Sequence[Lesson]) -> str:
     read = [digest(edit.model_dump_json()) for edit in merged.edits]
     budgets = seed.ctx.config.budgets.model_dump_json()
-    failed = repr(sorted(gathered.failed.items()))
+    failed = repr((sorted(gathered.failed.items()), sorted(merged.dropped.items()), gathered.trajectories))
     return digest(seed.s0.digest, budgets, failed, *read, *(lesson.digest for lesson in pool))
 
 
@@ -102,8 +102,12 @@ def least_support(trajectories: int) -> int:
 def route(edits: Sequence[Edit], trajectories: int) -> tuple[list[Edit], list[Edit]]:
     """What may go in, and what is quarantined: a single unverified source in a pool large enough to show recurrence."""
     least = least_support(trajectories)
-    kept = [x for x in edits if x.pinned or x.verified or len(x.support) >= least or len(x.support) > 1]
-    return kept, [x for x in edits if x not in kept]
+    kept: list[Edit] = []
+    quarantined: list[Edit] = []
+    for edit in edits:
+        sound = edit.pinned or edit.verified or len(edit.support) >= min(least, 2)
+        (kept if sound else quarantined).append(edit)
+    return kept, quarantined
 
 
 def _carried(edits: Sequence[Edit], pool: Sequence[Lesson]) -> list[Lesson]:

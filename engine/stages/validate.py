@@ -106,7 +106,8 @@ def _nothing_learnt(n: int) -> Verdict:
 
 
 def _reached(round: Round, result: Verdict) -> Verdict:
-    round.ctx.crew.leave("validate")
+    for split in ("validation", "test"):
+        round.ctx.crew.leave("validate", round.prefix + split)
     write_text(round.folder.verdict, dump_toml({"format": 1, **result.model_dump(mode="json")}))
     fields = result.model_dump(include={"decision", "baseline", "candidate", "difference", "p", "n", "sentence"})
     round.ctx.emit(VerdictReached(**fields))
