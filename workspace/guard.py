@@ -18,11 +18,22 @@ from workspace.apply import Applied, Conflict, Placed, Refused, apply, conflicts
 from workspace.outline import Outline, is_markdown, outline
 from workspace.patch import MAIN, Delete, DeleteFile, Edit, Replace
 from workspace.place import Plan, plan_of
-from workspace.rules import MAX_LINES, MAX_REFERENCE_LINES, MAX_TOKENS, RULES, Finding, Rule, Severity, heading_paths
+from workspace.rules import (
+    MAX_LINES,
+    MAX_REFERENCE_LINES,
+    MAX_TOKENS,
+    RULES,
+    Finding,
+    Rule,
+    Severity,
+    accepted,
+    heading_paths,
+)
 from workspace.skill import Skill, split_lines
 
 __all__ = ["RULES", "Rule", "Settled", "Violation", "Withheld", "compare", "guard_edits", "lint", "settle"]
 _ORDER = {rule.name: n for n, rule in enumerate(RULES)}
+_RANK = {"model": 0, "program": 1, "human": 2}
 _DEFAULT: dict[str, Severity] = {rule.name: rule.severity for rule in RULES}
 
 
@@ -141,7 +152,7 @@ def _settled(
 
 def _one_per_id(edits: Sequence[Edit]) -> list[Edit]:
     first: dict[str, Edit] = {}
-    for edit in sorted(edits, key=lambda e: (e.id, e.model_dump_json())):
+    for edit in sorted(edits, key=lambda e: (e.id, repr(e))):
         first.setdefault(edit.id, edit)
     return list(first.values())
 
@@ -149,7 +160,7 @@ def _one_per_id(edits: Sequence[Edit]) -> list[Edit]:
 def _twins(edits: Sequence[Edit]) -> Iterator[Withheld]:
     """All but the first edit of each id."""
     seen: set[str] = set()
-    for edit in sorted(edits, key=lambda e: (e.id, e.model_dump_json())):
+    for edit in sorted(edits, key=lambda e: (e.id, repr(e))):
         if edit.id in seen:
             yield Withheld(edit, f"another edit has the id {edit.id}", "overlap")
         seen.add(edit.id)
@@ -170,12 +181,10 @@ def _without_conflicts(edits: Sequence[Edit], clashes: Sequence[Conflict]) -> tu
 
 def _judge(skill: Skill, applied: Applied, kept: Sequence[Edit]) -> tuple[Violation, ...]:
     """All violations of the result, each with the edit that wrote its line."""
-    pinned = {edit.id for edit in kept if edit.pinned}
+    free = {edit.id for edit in kept if accepted(edit)}
     found = [*_structure(skill, applied), *_compare(skill, applied.skill, applied)]
-    accepted = (
-        v.model_copy(update={"severity": "warning"}) if v.rule == "poison" and v.edit in pinned else v for v in found
-    )
-    return tuple(sorted(accepted, key=_place_in_report))
+    told = (v.model_copy(update={"severity": "warning"}) if v.rule == "poison" and v.edit in free else v for v in found)
+    return tuple(sorted(told, key=_place_in_report))
 
 
 def _compare(before: Skill, after: Skill, applied: Applied | None) -> tuple[Violation, ...]:
@@ -288,7 +297,10 @@ def _heaviest(violation: Violation, applied: Applied, edits: Sequence[Edit]) -> 
 def _guard_edit(skill: Skill, edit: Edit, allow_scripts: bool) -> list[Violation]:
     out: list[Violation] = []
     for rule in RULES:
-        if not rule.edit or (rule.name == "existence" and any(v.rule == "path" for v in out)):
+        broken = {v.rule for v in out}
+        if "control" in broken:  # the other rules cite the text, and no report takes a lone surrogate
+            break
+        if not rule.edit or (rule.name == "existence" and "path" in broken):
             continue
         for finding in rule.edit(skill, edit, allow_scripts):
             out.append(_violation(rule, finding).model_copy(update={"edit": edit.id}))
@@ -315,9 +327,10 @@ def _writer(applied: Applied, violation: Violation) -> str | None:
 
 
 def _weakest_first(edits: Iterable[Edit]) -> list[Edit]:
-    """Strong is pinned, then a person's, then well supported, then verified; among equals the first id."""
+    """Strong is pinned, then a person's, then the program's true cases, then well supported, then verified; among
+    equals the first id."""
     by_id = sorted(edits, key=lambda e: e.id, reverse=True)
-    return sorted(by_id, key=lambda e: (e.pinned, e.author == "human", len(e.support), e.verified))
+    return sorted(by_id, key=lambda e: (e.pinned, _RANK[e.author], len(e.support), e.verified))
 
 
 def _against(winner: Edit) -> str:

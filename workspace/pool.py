@@ -2,15 +2,17 @@
 
 The engine writes `lessons/<id>.toml` once and never again. A person's version is `edits/<id>.toml`: the whole lesson
 plus `base`, the digest of the text it was made from. Restoring is deleting it. What a person wrote or edited counts as
-pinned unless they say otherwise.
+pinned unless they say otherwise. Hidden files (an editor's own, half-written ones) are no versions.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from workspace.errors import ChangedMeanwhile, InputError, LessonInvalid
+from workspace.errors import ChangedMeanwhile, InputError, LessonInvalid, at
 from workspace.files import digest, read_bytes, read_text, remove, write_text
 from workspace.lesson import Lesson, dump_lesson, load_lesson
 from workspace.run import SeedFolder
@@ -35,27 +37,31 @@ class Pool(NamedTuple):
 
 def lesson_ids(seed: SeedFolder) -> list[str]:
     """Every lesson id, the engine's first and then the people's own (H001 …)."""
-    return sorted(p.stem for p in seed.lessons.glob("*.toml")) + own_lessons(seed)
+    return [p.stem for p in _in(seed.lessons) if p.is_file()] + own_lessons(seed)
 
 
 def own_lessons(seed: SeedFolder) -> list[str]:
     """Ids of the lessons that a person wrote from nothing, in order."""
-    made = {p.stem for p in seed.lessons.glob("*.toml")}
-    return sorted(p.stem for p in seed.edits.glob("*.toml") if p.stem not in made)
+    made = {p.stem for p in _in(seed.lessons)}
+    return [p.stem for p in _in(seed.edits) if p.stem not in made and p.is_file()]
 
 
 def versions(seed: SeedFolder) -> dict[str, str]:
-    """Lesson id → digest of the text a person gave it; equal snapshots mean that nobody changed a lesson between."""
-    return {p.stem: digest(read_bytes(p)) for p in sorted(seed.edits.glob("*.toml"))}
+    """Lesson id → digest of the text a person gave it; equal snapshots mean that nobody changed a lesson between.
+
+    What cannot be read (a folder, a file without permission) has a mark instead, so that it counts as a change and
+    `load` tells of it.
+    """
+    return {p.stem: _mark(p) for p in _in(seed.edits)}
 
 
 def load(seed: SeedFolder, lesson: str) -> Loaded:
-    """The effective lesson. Raises `LessonInvalid` with file:line, or `InputError` when there is none of that id."""
-    for folder, edited in ((seed.edits, True), (seed.lessons, False)):
-        path = folder / f"{lesson}.toml"
-        if path.is_file():
-            text = read_text(path)
-            return Loaded(_as_pinned(load_lesson(text, path), edited), text, digest(text), path, edited)
+    """The effective lesson. Raises `LessonInvalid` with file:line (also for a folder, a file that cannot be read, and
+    another lesson's id inside), or `InputError` when there is none of that id."""
+    for path, edited in ((seed.edits / f"{lesson}.toml", True), (seed.lessons / f"{lesson}.toml", False)):
+        if _is_there(path):
+            text = _text(path)
+            return Loaded(_as_pinned(_parsed(text, path, lesson), edited), text, digest(text), path, edited)
     known = ", ".join(lesson_ids(seed)[:8]) or "none yet"
     raise InputError(f"no lesson {lesson!r} (there are: {known})")
 
@@ -63,7 +69,7 @@ def load(seed: SeedFolder, lesson: str) -> Loaded:
 def original(seed: SeedFolder, lesson: str) -> Lesson | None:
     """The engine's own version, None for a lesson that a person wrote."""
     path = seed.lessons / f"{lesson}.toml"
-    return load_lesson(read_text(path), path) if path.is_file() else None
+    return load_lesson(_text(path), path) if _is_there(path) else None
 
 
 def load_pool(seed: SeedFolder) -> Pool:
@@ -83,13 +89,11 @@ def save_edit(seed: SeedFolder, text: str, lesson: str, loaded: str) -> Loaded:
 
     `loaded` is the digest of the text their editor had opened. Raises `LessonInvalid` (nothing written) when the text
     does not parse, and `ChangedMeanwhile` when the lesson changed since; their text is then kept as `<id>.toml.yours`.
+    A text on the disk that does not parse can be mended this way: its digest counts, not what it says.
     """
     path = seed.edits / f"{lesson}.toml"
-    parsed = load_lesson(text, path)
-    if parsed.id != lesson:
-        raise LessonInvalid(f"{path}:1: the id is {parsed.id!r}; it must stay {lesson!r}")
-    current = load(seed, lesson).digest if _exists(seed, lesson) else ""
-    if current != loaded:
+    _parsed(text, path, lesson)
+    if _digest_now(seed, lesson) != loaded:
         mine = path.with_suffix(".toml.yours")
         write_text(mine, text)
         raise ChangedMeanwhile(f"lesson {lesson} changed meanwhile; yours is kept in {mine}")
@@ -122,8 +126,54 @@ def own_lesson(seed: SeedFolder, title: str, claim: str, why: str = "") -> Loade
     return load(seed, name)
 
 
-def _exists(seed: SeedFolder, lesson: str) -> bool:
-    return (seed.edits / f"{lesson}.toml").is_file() or (seed.lessons / f"{lesson}.toml").is_file()
+def _in(folder: Path) -> Iterator[Path]:
+    """The lessons' places in `folder` in order, whatever stands there."""
+    return (path for path in sorted(folder.glob("*.toml")) if not path.name.startswith("."))
+
+
+def _is_there(path: Path) -> bool:
+    """Does anything stand at `path`? Also a folder or a broken link: the engine's text must not silently go before."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise LessonInvalid(f"cannot read {path}: {error.strerror}; make its folder readable") from error
+    return True
+
+
+def _text(path: Path) -> str:
+    """The text of a lesson. Raises `LessonInvalid`: a pipe or folder is not opened, and bad bytes are told by line."""
+    out = "mend it, or delete it to take back what was changed"
+    if path.exists() and not path.is_file():
+        raise LessonInvalid(f"{path} is not a file; {out}")
+    try:
+        return read_text(path)
+    except InputError as error:
+        raise LessonInvalid(f"{error}; {out}") from error
+
+
+def _parsed(text: str, path: Path, lesson: str) -> Lesson:
+    parsed = load_lesson(text, path)
+    if parsed.id != lesson:
+        line = next((n for n, row in enumerate(text.split("\n"), 1) if re.match(r"\s*[\"']?id\b", row)), 1)
+        raise LessonInvalid(f"{at(path, line)}: the id is {parsed.id!r}; it must stay {lesson!r}")
+    return parsed
+
+
+def _mark(path: Path) -> str:
+    try:
+        return digest(read_bytes(path)) if path.is_file() else "not a file"
+    except (InputError, OSError):
+        return "cannot be read"
+
+
+def _digest_now(seed: SeedFolder, lesson: str) -> str:
+    """Of the text that counts, "" when there is none."""
+    for path in (seed.edits / f"{lesson}.toml", seed.lessons / f"{lesson}.toml"):
+        if _is_there(path):
+            return _mark(path)
+    return ""
 
 
 def _as_pinned(lesson: Lesson, edited: bool) -> Lesson:

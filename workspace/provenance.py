@@ -10,8 +10,10 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
 
+from workspace.examples import one_line
 from workspace.guard import Settled
 from workspace.lesson import Lesson, Quote
+from workspace.skill import split_lines
 
 
 class Origin(BaseModel):
@@ -34,19 +36,34 @@ def provenance(settled: Settled, lessons: Sequence[Lesson]) -> list[Origin]:
     rows: list[Origin] = []
     for file, text in settled.skill.texts():
         wrote = settled.applied.origin(file)
-        for number, line in enumerate(text.splitlines(), 1):
+        for number, line in enumerate(split_lines(text), 1):
             edit = edits.get(wrote[number - 1] or "") if number <= len(wrote) else None
             if edit is None:
-                rows.append(Origin(file=file, line=number, text=line, author="s0"))
+                rows.append(Origin(file=file, line=number, text=line.rstrip("\r\n"), author="s0"))
                 continue
-            quotes = [quote for name in edit.lessons if name in by_id for quote in by_id[name].evidence]
+            behind = _behind(line, [by_id[name] for name in edit.lessons if name in by_id])
             rows.append(
                 Origin(
-                    file=file, line=number, text=line, author=edit.author, edit=edit.id, lessons=edit.lessons,
-                    trajectories=tuple(dict.fromkeys(quotes)),
+                    file=file,
+                    line=number,
+                    text=line.rstrip("\r\n"),
+                    author=edit.author,
+                    edit=edit.id,
+                    lessons=tuple(lesson.id for lesson in behind),
+                    trajectories=tuple(dict.fromkeys(quote for lesson in behind for quote in lesson.evidence)),
                 )
-            )  # fmt: skip
+            )
     return rows
+
+
+def _behind(line: str, lessons: Sequence[Lesson]) -> Sequence[Lesson]:
+    """The lessons whose own example stands in `line`; all of the edit's lessons where none does."""
+    own = [
+        lesson
+        for lesson in lessons
+        if any(line.endswith((one_line(x.input), one_line(x.right))) for x in lesson.examples)
+    ]
+    return own or lessons
 
 
 def dump_provenance(rows: Sequence[Origin]) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Literal, NamedTuple
 
 from workspace.errors import SkillError
-from workspace.hazards import Hazard, home_paths, poison, secrets
+from workspace.hazards import Hazard, controls, home_paths, poison, secrets
 from workspace.links import links, mentions, resolve
 from workspace.outline import Block, Outline, is_markdown, outline, without_marks
 from workspace.patch import MAIN, AddSection, Create, Delete, DeleteFile, Edit
@@ -95,8 +95,8 @@ def _linked(skill: Skill, edit: Edit, allow_scripts: bool) -> Findings:
 
 
 def _clean_words(skill: Skill, edit: Edit, allow_scripts: bool) -> Findings:
-    known = _known(skill)
-    severity: Severity = "warning" if edit.pinned else "error"
+    known = all_text(skill)
+    severity: Severity = "warning" if accepted(edit) else "error"
     for file, text in _texts(edit):
         for hazard in poison(text, known):
             yield Finding(file, 0, f"the text {hazard.message}", hazard.found, severity)
@@ -106,7 +106,7 @@ def _hazards_in(scan: Callable[[str], Iterator[Hazard]]) -> Callable[[Skill, Edi
     def check(skill: Skill, edit: Edit, allow_scripts: bool) -> Findings:
         for file, text in _texts(edit):
             for hazard in scan(text):
-                yield Finding(file, 0, f"the text {_as_clause(hazard)}", hazard.found)
+                yield Finding(file, 0, f"the text {hazard.message}", hazard.found)
 
     return check
 
@@ -121,11 +121,16 @@ def _fences(skill: Skill, folder: str | None) -> Findings:
 
 def _dead_links(skill: Skill, folder: str | None) -> Findings:
     for file, text in _markdown(skill):
-        for target in links(text):
-            path = resolve(file, target.href)
-            if path is None or path in skill.files or any(p.startswith(path + "/") for p in skill.files):
-                continue
-            yield Finding(file, target.line + 1, f"links to {target.href}, which is not in the skill", target.href)
+        yield from dead_links(skill, file, text)
+
+
+def dead_links(skill: Skill, file: str, text: str) -> Findings:
+    """The links that lead nowhere in `skill` when `text` stands in its `file`."""
+    for target in links(text):
+        path = resolve(file, target.href)
+        if path is None or path in skill.files or any(p.startswith(path + "/") for p in skill.files):
+            continue
+        yield Finding(file, target.line + 1, f"links to {target.href}, which is not in the skill", target.href)
 
 
 def _unlinked(skill: Skill, folder: str | None) -> Findings:
@@ -228,10 +233,15 @@ def _same_head(before: Skill, after: Skill) -> Findings:
 
 
 def _new_poison(before: Skill, after: Skill) -> Findings:
-    known = _known(before)
+    known = all_text(before)
     for file, text in after.texts():
         for hazard in poison(text, known):
             yield Finding(file, hazard.line, f"the text {hazard.message}", hazard.found)
+
+
+def accepted(edit: Edit) -> bool:
+    """Did a person take what looks like poison in? A pin is their word, but not on text that a program copied."""
+    return edit.pinned and edit.author != "program"
 
 
 def heading_paths(plan: Outline) -> Iterator[tuple[Block, Path]]:
@@ -285,7 +295,8 @@ def _markdown(skill: Skill) -> Iterator[tuple[str, str]]:
     return ((file, text) for file, text in skill.texts() if is_markdown(file))
 
 
-def _known(skill: Skill) -> str:
+def all_text(skill: Skill) -> str:
+    """Every text of the skill in one string: what it already says."""
     return "\n".join(text for _, text in skill.texts())
 
 
@@ -303,13 +314,11 @@ def _is_flat(value: object) -> bool:
     return isinstance(value, dict) and all(isinstance(part, str) for pair in value.items() for part in pair)  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
 
 
-def _as_clause(hazard: Hazard) -> str:
-    return (
-        hazard.message if hazard.message.startswith("looks like") else f"names a place of one machine: {hazard.message}"
-    )
-
-
 RULES: tuple[Rule, ...] = (
+    Rule(
+        "control", "error", "Characters that nobody sees steer terminals and turn files into binary ones.",
+        edit=_hazards_in(controls), skill=_hazards_of(controls),
+    ),
     Rule("path", "error", "A file of a skill is named by a plain relative path inside it.", edit=_inside),
     Rule("protected", "error", "Licence texts are never changed, scripts only when allowed.", edit=_protected),
     Rule("existence", "error", "An edit names a file and a block that are there.", edit=_exists),

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
 from workspace.errors import InputError
-from workspace.files import read_text, read_toml
+from workspace.events import Event, RunResumed, RunStarted, WishGranted, load_event
+from workspace.files import read_lines, read_text, read_toml
 from workspace.journal import read_events
 from workspace.ledger import FATES, Entry, load_ledger
 from workspace.pool import lesson_ids
@@ -23,6 +24,30 @@ from workspace.score import Verdict
 from workspace.view import RunView
 
 FORMAT = 1
+STOPPING = {"stop": "stopping: what is in flight finishes", "stop_now": "stopping at once"}
+_TELLING = ('"wish.granted"', '"run.resumed"', '"run.started"')
+
+
+class Asked(NamedTuple):
+    """What people have asked of this engine and it has granted: how it is stopping (empty when it is not), and whether
+    a person's pause holds, whatever else does."""
+
+    stopping: str = ""
+    paused: bool = False
+
+    def after(self, event: Event) -> Asked:
+        """The same once `event` has happened."""
+        match event:
+            case RunStarted() | RunResumed(fresh=True):
+                return Asked()
+            case RunResumed():
+                return self._replace(paused=False)
+            case WishGranted(what="pause" | "pause_now" | "resume" | "retry"):
+                return self._replace(paused=event.what.startswith("pause"))
+            case WishGranted(what="stop" | "stop_now"):
+                return self._replace(stopping=STOPPING[event.what])
+            case _:
+                return self
 
 
 def summary(run: RunFolder) -> dict[str, Any]:
@@ -47,7 +72,7 @@ def summary(run: RunFolder) -> dict[str, Any]:
         "seconds": round(view.active, 3),
         "verdict": verdict_table(run),
         "model": view.model,
-        "why": view.why,
+        "why": why(run, view),
         "code": exit_code(view),
         "result": _result(run),
         "phases": phases(run),
@@ -61,6 +86,7 @@ def short_summary(run: RunFolder) -> dict[str, Any]:
     return {
         "id": run.id,
         "state": state_name(view),
+        "why": why(run, view),
         "skill": view.skill or _planned_skill(run),
         "model": view.model,
         "units": units,
@@ -75,6 +101,22 @@ def short_summary(run: RunFolder) -> dict[str, Any]:
 def state_name(view: RunView) -> str:
     """The state for scripts; a run whose engine is only just there counts as running."""
     return "running" if view.state == "starting" else view.state
+
+
+def why(run: RunFolder, view: RunView) -> str:
+    """Why the run is in its state; while an engine is stopping, that it is."""
+    if view.ended or view.state == "lost":
+        return view.why
+    return asked(run).stopping or view.why
+
+
+def asked(run: RunFolder) -> Asked:
+    """What people have asked of the run's engine, from the journal."""
+    found = Asked()
+    for line in read_lines(run.journal) if run.journal.is_file() else ():
+        if any(kind in line for kind in _TELLING) and (event := load_event(line)):
+            found = found.after(event)
+    return found
 
 
 def exit_code(view: RunView) -> int:

@@ -67,16 +67,19 @@ def _key(seed: Seed, gathered: Harvest, merged: Outcome, pool: Sequence[Lesson])
 
 
 def _settle(seed: Seed, gathered: Harvest, merged: Outcome, pool: Sequence[Lesson], key: str) -> str:
+    before = merged.dropped
     merged = _settle_votes(merged)
     edits, quarantined = route(merged.edits, gathered.trajectories)
-    learnt = _carried(edits, pool)
-    examples = examples_edit(seed.s0, learnt, seed.ctx.config.budgets.examples, program_edit(1))
-    settled = settle(seed.s0, [*edits, *([examples] if examples else [])])
+    cases = _true_cases(edits, pool, checked=seed.ctx.domain is not None)
+    examples = examples_edit(seed.s0, cases, seed.ctx.config.budgets.examples, program_edit(1))
+    settled = settle(seed.s0, [*edits, *([examples.edit] if examples.edit else [])])
     ledger = _ledger(gathered, merged, pool, settled, quarantined)
     _write(seed, settled, pool, ledger)
-    for entry in ledger:
-        if entry.what == "edit" and entry.state == "dropped":
-            seed.ctx.emit(e.EditDropped(edit=seed.prefix + entry.id, reason=e.label(entry.reason)))
+    for left_out in examples.left_out:
+        text = e.label(f"example of {left_out.lesson} left out of the skill: {left_out.reason}", 300)
+        seed.ctx.emit(e.NoteLeft(text=text, severity="warning"))
+    for name in sorted(merged.dropped.keys() - before.keys()):
+        seed.ctx.emit(e.EditDropped(edit=seed.prefix + name, reason=e.label(merged.dropped[name])))
     _tell(seed, settled, quarantined)
     dropped = tuple(Dropped(id=w.edit.id, reason=w.reason) for w in settled.withheld)
     return dumps_patch(Patch(id="root", key=key, base=seed.s0.digest, edits=tuple(settled.kept), dropped=dropped))
@@ -110,11 +113,16 @@ def route(edits: Sequence[Edit], trajectories: int) -> tuple[list[Edit], list[Ed
     return kept, quarantined
 
 
-def _carried(edits: Sequence[Edit], pool: Sequence[Lesson]) -> list[Lesson]:
-    """The lessons that the edits carry, those of the best supported edits first."""
+def _true_cases(edits: Sequence[Edit], pool: Sequence[Lesson], *, checked: bool) -> list[Lesson]:
+    """The lessons whose examples the skill may show: those the edits carry, best supported first.
+
+    Where a verifier has `checked` the cases, those of the other lessons follow: a rule may be poor and its case true.
+    """
     by_id = {lesson.id: lesson for lesson in pool if lesson.status != "dropped"}
     names = [name for edit in sorted(edits, key=lambda x: (-len(x.support), x.id)) for name in edit.lessons]
-    return [by_id[name] for name in dict.fromkeys(names) if name in by_id]
+    carried = [by_id[name] for name in dict.fromkeys(names) if name in by_id]
+    shown = {lesson.id for lesson in carried}
+    return [*carried, *(lesson for lesson in by_id.values() if checked and lesson.id not in shown)]
 
 
 def _ledger(
@@ -133,7 +141,17 @@ def _ledger(
         unit = lesson.id.split("-L")[0]
         if unit in gathered.failed:
             losses.setdefault(lesson.id, Loss(lesson.id, "failed", gathered.failed[unit]))
-    return [*lesson_rows([x.id for x in pool], proposed, edits, losses), *edits]
+    lessons = lesson_rows([x.id for x in pool], proposed, edits, losses)
+    return [*(_as_example(row, settled) for row in lessons), *edits]
+
+
+def _as_example(row: Entry, settled: Settled) -> Entry:
+    """A lesson whose rule stayed out but whose case the skill shows is in the skill, as an example."""
+    shown = next((x for x in settled.kept if x.author == "program" and row.id in x.lessons), None)
+    if row.state == "in_skill" or shown is None:
+        return row
+    reason = f"as an example; its rule is {row.state}: {row.reason}"
+    return row.model_copy(update={"state": "in_skill", "reason": reason, "file": shown.file, "edit": shown.id})
 
 
 def _write(seed: Seed, settled: Settled, pool: Sequence[Lesson], ledger: Sequence[Entry]) -> None:

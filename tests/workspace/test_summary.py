@@ -15,7 +15,7 @@ from workspace.lesson import Lesson, dump_lesson
 from workspace.patch import AppendToSection, Patch, dumps_patch
 from workspace.run import RunFolder, engine_lock
 from workspace.score import Interval, TestScores, Verdict
-from workspace.summary import exit_code, result_skill, short_summary, summary
+from workspace.summary import asked, exit_code, result_skill, short_summary, summary
 from workspace.view import RunView
 
 KEYS = {"id", "state", "skill", "lessons", "edits", "units", "calls", "tokens", "cost", "seconds", "verdict"}
@@ -144,6 +144,41 @@ def test_a_lost_run_is_seen_as_lost_and_a_living_one_as_running(run: RunFolder) 
     assert (short_summary(run)["state"], summary(run)["code"]) == ("lost", 1)
     with engine_lock(run):
         assert (short_summary(run)["state"], summary(run)["code"]) == ("running", 0)
+
+
+STOP, PAUSE, RESUME = (e.WishGranted(wish="w", what=what) for what in ("stop", "pause", "resume"))
+AGAIN, FRESH, STARTED = e.RunResumed(), e.RunResumed(fresh=True), e.RunStarted(run="r", skill="s", model="m")
+
+
+@pytest.mark.parametrize(
+    ("events", "stopping", "paused"),
+    [
+        ([STARTED], False, False),
+        ([STARTED, STOP], True, False),
+        ([STARTED, STOP, FRESH], False, False),
+        ([STARTED, PAUSE], False, True),
+        ([STARTED, PAUSE, e.RunPaused(why="endpoint")], False, True),
+        ([STARTED, PAUSE, RESUME], False, False),
+        ([STARTED, PAUSE, AGAIN], False, False),
+        ([STARTED, PAUSE, STOP, AGAIN], True, False),
+        ([STARTED, e.RunPaused(why="endpoint")], False, False),
+        ([STARTED, e.WishRefused(wish="w", what="stop", reason="stale")], False, False),
+    ],
+)
+def test_what_people_asked_for_holds_until_it_is_taken_back(
+    run: RunFolder, events: list[Event], stopping: bool, paused: bool
+) -> None:
+    _journal(run, *events)
+    found = asked(run)
+    assert (bool(found.stopping), found.paused) == (stopping, paused)
+
+
+def test_a_run_that_is_stopping_says_so_while_its_engine_lives(run: RunFolder) -> None:
+    _journal(run, *_events(), STOP)
+    assert (summary(run)["state"], summary(run)["why"]) == ("lost", "")
+    with engine_lock(run):
+        assert (summary(run)["state"], summary(run)["why"]) == ("running", "stopping: what is in flight finishes")
+        assert short_summary(run)["why"] == "stopping: what is in flight finishes"
 
 
 def test_the_result_is_the_accepted_skill_before_the_candidate(run: RunFolder) -> None:
