@@ -22,7 +22,7 @@ test: $(READY)
 
 test-model: $(READY)
 	$(BIN)/t2s local install
-	$(BIN)/python -m pytest -m model $(ARGS)
+	T2S_MODEL_TESTS=1 $(BIN)/python -m pytest -m model $(ARGS)
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -53,8 +53,15 @@ async def _embedded(run: RunFolder, config: Config) -> AsyncGenerator[Opened]:
     if not is_remembered(cached(), QWEN):
         raise EndpointError(f"the embedded model is not installed ({cached()}); fetch it with: t2s local install")
     async with LocalServer(cached(), log=run.log) as server:
+        # The embedded server hangs up on connections that wait; a new one on loopback costs nothing.
         chat = OpenAIChat(
-            server.base_url, server.model, server.api_key, config.endpoint.timeouts, name="embedded", key_env="none"
+            server.base_url,
+            server.model,
+            server.api_key,
+            config.endpoint.timeouts,
+            name="embedded",
+            key_env="none",
+            keep_alive=0.0,
         )
         endpoint = EmbeddedEndpoint(server, chat)
         keeper = asyncio.create_task(server.supervise(RESTARTS), name="embedded-server")

@@ -47,6 +47,7 @@ class OpenAIChat:
         timeouts: TimeoutSettings | None = None,
         name: str = "",
         key_env: str = "OPENAI_API_KEY",
+        keep_alive: float = KEEP_ALIVE,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.name = name or urlsplit(base_url).netloc or base_url
@@ -55,7 +56,7 @@ class OpenAIChat:
         self._target = Target(self.name, self.base_url, model_default, key_env, bool(api_key))
         self._key = api_key or ""
         self._dialect = _Dialect()
-        self._client = _client(self.base_url, self._key, self.timeouts.connect)
+        self._client = _client(self.base_url, self._key, self.timeouts.connect, keep_alive)
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta | Reply, None]:
         """Deltas, then one `Reply`. Raises `CallFailed`; the connection is gone when this generator is closed."""
@@ -142,14 +143,18 @@ class OpenAIChat:
         return failure
 
 
-def _client(base_url: str, key: str, connect: float) -> AsyncOpenAI:
+def _client(base_url: str, key: str, connect: float, keep_alive: float) -> AsyncOpenAI:
     from httpx2 import Limits, Timeout
     from openai import AsyncOpenAI, DefaultAsyncHttpxClient, Omit
 
     address = urlsplit(base_url)
     local = address.scheme == "http" and address.hostname in ("127.0.0.1", "localhost", "::1")
     transport = DefaultAsyncHttpxClient(
-        limits=Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS, keepalive_expiry=KEEP_ALIVE),
+        limits=Limits(
+            max_connections=CONNECTIONS,
+            max_keepalive_connections=CONNECTIONS if keep_alive else 0,
+            keepalive_expiry=keep_alive,
+        ),
         # Reading has no limit here: engine/llm/clocks.py counts first token, silence and total on its own.
         timeout=Timeout(connect=connect, read=None, write=60.0, pool=None),
         trust_env=not local,  # a proxy cannot reach the server of this machine
