@@ -327,8 +327,7 @@ def _writer(applied: Applied, violation: Violation) -> str | None:
 
 
 def _weakest_first(edits: Iterable[Edit]) -> list[Edit]:
-    """Strong is pinned, then a person's, then the program's true cases, then well supported, then verified; among
-    equals the first id."""
+    """Strong is pinned, then a person's, then the program's, then well supported, then verified; then the first id."""
     by_id = sorted(edits, key=lambda e: e.id, reverse=True)
     return sorted(by_id, key=lambda e: (e.pinned, _RANK[e.author], len(e.support), e.verified))
 

@@ -145,12 +145,14 @@ def _is_there(path: Path) -> bool:
 def _text(path: Path) -> str:
     """The text of a lesson. Raises `LessonInvalid`: a pipe or folder is not opened, and bad bytes are told by line."""
     out = "mend it, or delete it to take back what was changed"
-    if path.exists() and not path.is_file():
-        raise LessonInvalid(f"{path} is not a file; {out}")
     try:
+        if path.exists() and not path.is_file():
+            raise LessonInvalid(f"{path} is not a file; {out}")
         return read_text(path)
     except InputError as error:
         raise LessonInvalid(f"{error}; {out}") from error
+    except OSError as error:
+        raise LessonInvalid(f"cannot read {path}: {error.strerror}; {out}") from error
 
 
 def _parsed(text: str, path: Path, lesson: str) -> Lesson:

@@ -156,7 +156,8 @@ def _outputs(node: Node, named: Mapping[str, Edit], result: Reconciled) -> list[
 
 
 def _output(node: Node, number: int, sources: Sequence[Edit], group: Group) -> Edit:
-    text = without_marks(group.text) or edit_text(max(sources, key=lambda e: (e.pinned, len(e.support))))
+    best = max(sources, key=lambda x: (x.pinned, len(x.support)))
+    text = edit_text(best) if best.pinned else without_marks(group.text) or edit_text(best)  # a person's words stay
     return merged_edit(edit_id(node.id, number), sources, as_item(text, sources), group.reason)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from workspace import pool
 from workspace.errors import ChangedMeanwhile, InputError, LessonInvalid
-from workspace.files import write_text
+from workspace.files import digest, write_bytes, write_text
 from workspace.lesson import Lesson, dump_lesson
 from workspace.run import SeedFolder
 
@@ -108,3 +109,57 @@ def test_a_seed_without_lessons_says_so(tmp_path: Path) -> None:
 def test_a_status_nobody_knows_is_refused(seed: SeedFolder) -> None:
     with pytest.raises(InputError, match="dropped, pinned or unpinned, not 'liked'"):
         pool.set_status(seed, "t001-L1", "liked")
+
+
+def test_an_edit_with_another_lessons_id_inside_is_told_with_its_line(seed: SeedFolder) -> None:
+    write_text(seed.edits / "t001-L1.toml", "# mine\n" + _reworded(seed, "t002-L1", "x"))
+    with pytest.raises(LessonInvalid, match=r"t001-L1\.toml:3: the id is 't002-L1'; it must stay 't001-L1'"):
+        pool.load(seed, "t001-L1")
+    assert list(pool.load_pool(seed).lessons) == ["t002-L1"]
+
+
+def test_an_edit_that_is_not_utf_8_is_told_with_its_line(seed: SeedFolder) -> None:
+    write_bytes(seed.edits / "t001-L1.toml", b'id = "t001-L1"\nclaim = "caf\xe9"\n')
+    with pytest.raises(LessonInvalid, match=r"t001-L1\.toml:2: not UTF-8 text .*; mend it, or delete it"):
+        pool.load(seed, "t001-L1")
+
+
+def test_a_folder_in_the_place_of_an_edit_is_told_and_counts_as_a_change(seed: SeedFolder) -> None:
+    before = pool.versions(seed)
+    (seed.edits / "t001-L1.toml").mkdir(parents=True)
+    assert pool.versions(seed) == pool.versions(seed) != before
+    with pytest.raises(LessonInvalid, match=r"t001-L1\.toml is not a file; mend it, or delete it"):
+        pool.load(seed, "t001-L1")
+    assert "t001-L1" in pool.load_pool(seed).invalid
+
+
+@pytest.mark.parametrize("target", ["t001-L1.toml", "nowhere.toml"])
+def test_an_edit_that_cannot_be_read_is_told_and_counts_as_a_change(seed: SeedFolder, target: str) -> None:
+    seed.edits.mkdir()
+    (seed.edits / "t001-L1.toml").symlink_to(target)
+    assert list(pool.versions(seed)) == ["t001-L1"]
+    with pytest.raises(LessonInvalid, match=r"cannot read .*t001-L1\.toml: .*; mend it, or delete it"):
+        pool.load(seed, "t001-L1")
+
+
+def test_a_pipe_in_the_place_of_an_edit_is_never_waited_for(seed: SeedFolder) -> None:
+    seed.edits.mkdir()
+    os.mkfifo(seed.edits / "t001-L1.toml")
+    assert list(pool.versions(seed)) == ["t001-L1"]
+    with pytest.raises(LessonInvalid, match="is not a file"):
+        pool.load(seed, "t001-L1")
+
+
+def test_hidden_files_and_folders_are_no_lessons(seed: SeedFolder) -> None:
+    (seed.edits / "H001.toml").mkdir(parents=True)
+    for folder in (seed.edits, seed.lessons):
+        write_text(folder / ".t003-L1.toml", "half")
+        (folder / ".#t004-L1.toml").symlink_to("somebody@host.1")
+    assert (pool.lesson_ids(seed), pool.own_lessons(seed)) == (["t001-L1", "t002-L1"], [])
+    assert list(pool.versions(seed)) == ["H001"]
+
+
+def test_a_broken_edit_can_be_mended_by_whoever_opened_it(seed: SeedFolder) -> None:
+    good = _reworded(seed, "t001-L1", "Mended.")
+    write_text(seed.edits / "t001-L1.toml", "claim = \n")
+    assert pool.save_edit(seed, good, "t001-L1", digest("claim = \n")).lesson.claim == "Mended."
