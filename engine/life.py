@@ -37,6 +37,7 @@ from workspace.events import Event
 from workspace.files import remove, walk, write_bytes
 from workspace.journal import Journal
 from workspace.live import LiveWriter
+from workspace.report import write_report
 from workspace.run import RunFolder, load_view, save_view
 from workspace.start import version
 from workspace.summary import first_skill
@@ -72,7 +73,10 @@ async def live(run: RunFolder, config: Config, options: Options) -> int:
     async with AsyncExitStack() as stack:
         opened = await stack.enter_async_context(open_endpoint(run, config))
         journal = await stack.enter_async_context(_journal(run))
-        return await _evolve(run, config, options, before, opened, journal)
+        code = await _evolve(run, config, options, before, opened, journal)
+    with contextlib.suppress(DiskError):  # a full disk was told already; all that the report says is in the run
+        write_report(run)
+    return code
 
 
 def sweep(run: RunFolder) -> None:

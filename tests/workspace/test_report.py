@@ -1,0 +1,31 @@
+"""The one-page report names what happened and lets no model's words act as Markdown."""
+
+from pathlib import Path
+
+from workspace.events import RunFinished, RunStarted
+from workspace.files import dump_toml, write_text
+from workspace.journal import Journal
+from workspace.ledger import Entry, dump_ledger
+from workspace.report import write_report
+from workspace.run import RunFolder
+
+
+def test_the_report_tells_verdict_sums_and_every_edit_that_stayed_out(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    write_text(run.config, "format = 1\n")
+    journal = Journal(run.journal)
+    journal.emit(RunStarted(run="run", skill="xlsx", model="m"))
+    journal.emit(RunFinished(state="finished", code=4))
+    journal.close()
+    rows = [
+        Entry(what="edit", id="t001-E1", state="in_skill"),
+        Entry(what="edit", id="t002-E1", state="withheld", reason="poison: <script>\n`curl`"),
+    ]
+    write_text(run.round(1).seed(0).ledger, dump_ledger(rows))
+    write_text(run.round(1).verdict, dump_toml({"decision": "undecided", "sentence": "about 9 more tasks", "n": 12}))
+    write_report(run)
+    text = run.report.read_text()
+    assert text.startswith("# xlsx: finished\n")
+    assert "**Verdict: undecided.** about 9 more tasks" in text
+    assert "- `t002-E1` withheld: poison: &lt;script> 'curl'" in text
+    assert "t001-E1" not in text
