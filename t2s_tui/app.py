@@ -27,7 +27,7 @@ from t2s_tui.screens.base import Base
 from t2s_tui.screens.help import HelpScreen
 from t2s_tui.screens.live import LiveScreen
 from t2s_tui.screens.runs import RunsScreen
-from t2s_tui.text import clock, count, plural, safe
+from t2s_tui.text import clock, count, plural, safe, unsaid
 from t2s_tui.theme import PALETTES, Look, chosen_look, textual_theme
 from t2s_tui.widgets.canvas import Span
 from t2s_tui.widgets.guard import Harmless
@@ -131,7 +131,7 @@ class T2SApp(Textual[int]):
         lines = [f"run {feed.run.id}  {feed.state}  {clock(feed.elapsed)}  {learned}  {tokens} tokens"]
         if view.verdict is not None:
             decision = view.verdict.decision
-            lines.append(f"verdict {decision}: {view.verdict.sentence.removeprefix(f'{decision}: ')}")
+            lines.append(f"verdict {decision}: {unsaid(view.verdict.sentence, decision)}")
         if feed.alive:
             lines.append(f"the run goes on; come back with `t2s attach {feed.run.id}`")
         elif feed.state in ("lost", "stopped", "incomplete", "failed"):
@@ -203,13 +203,16 @@ class T2SApp(Textual[int]):
             case "lost" if not self.readonly:
                 return Said("The engine is gone; everything finished is kept.", "bad", "R resumes")
             case "paused":
-                return Said(_paused(view.why), "bad", "space goes on")
+                then = "goes on by itself; space keeps it paused" if feed.waits_for_endpoint else "space goes on"
+                return Said(_paused(view.why), "bad", then, "paused")
             case "incomplete":
                 return Said(f"Ended with failed units{_why(view.why)}", "bad", "R tries them again")
             case "failed":
                 return Said(f"The run failed{_why(view.why)}", "bad", "R tries again")
             case "finished" if view.verdict is not None:
-                return Said(view.verdict.sentence, self.look.mark(view.verdict.decision).ink, "v verdict  d diff")
+                mark = self.look.mark(view.verdict.decision)
+                said = f"{mark.word}: {unsaid(view.verdict.sentence, view.verdict.decision)}"
+                return Said(said, mark.ink, "v verdict  d diff", view.verdict.decision)
             case _ if view.endpoint_lost and not view.ended:
                 return Said(f"The endpoint does not answer: {view.endpoint_lost}", "bad")
             case _:

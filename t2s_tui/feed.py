@@ -22,7 +22,8 @@ from workspace.journal import read_events
 from workspace.live import LiveReader
 from workspace.pool import load
 from workspace.run import RunFolder, SeedFolder, alive, load_view
-from workspace.view import ENDED, RunView
+from workspace.summary import Asked, asked
+from workspace.view import ENDED, AgentRow, NodeRow, RunView, Usage
 
 LINES = 200
 """Lines of streamed text kept for an agent; the rest is on the disk."""
@@ -32,6 +33,8 @@ TAILS = 96
 """Agents whose text is kept; those that spoke longest ago go first."""
 AT_ONCE = 5_000
 """Events taken in one poll, so that catching up never freezes the screen."""
+CUT = {"running": "cut off", "queued": "not begun"}
+"""What becomes of an agent whose engine is gone."""
 LOOK_EVERY = 0.5
 OWN_EVERY = 1.0
 HISTORY = 120
@@ -126,6 +129,7 @@ class Feed:
         loaded = load_view(run)
         self.view: RunView = loaded.view
         self._offset = loaded.offset
+        self.asked: Asked = asked(run)
         self.tails: dict[str, Tail] = {}
         self.rates: deque[float] = deque(_recent_rates(run), maxlen=HISTORY)
         self.own: dict[str, Own] = {}
@@ -151,6 +155,21 @@ class Feed:
         return "running" if state == "lost" else state
 
     @property
+    def waits_for_endpoint(self) -> bool:
+        """Is it only the endpoint that holds the run, so that it would go on by itself?"""
+        return bool(self.view.endpoint_lost) and not self.asked.paused
+
+    def standing(self, row: AgentRow | NodeRow) -> str:
+        """The state of an agent or a merge as people should read it: without an engine nobody is at work."""
+        return row.state if self.alive else CUT.get(row.state, row.state)
+
+    @property
+    def usage(self) -> Usage:
+        """What is used; in flight is nothing any more where the engine is gone."""
+        use = self.view.usage
+        return use if self.alive else use.model_copy(update={"in_flight": 0, "queued": 0, "rate": 0.0})
+
+    @property
     def now(self) -> float:
         """The present for a run that lives, the last event's time for one that does not."""
         return self._clock() if self.alive else self.view.now
@@ -172,7 +191,7 @@ class Feed:
         """The newest line of an agent that is known, from its stream or else from the journal."""
         row = self.view.agents.get(agent)
         tail = self.tails.get(agent)
-        if row is not None and row.state == "running" and tail is not None:
+        if row is not None and self.standing(row) in ("running", "cut off") and tail is not None:
             return tail.last_words() or row.words
         return row.words if row else ""
 
@@ -212,6 +231,7 @@ class Feed:
         taken = 0
         for event, after in islice(read_events(self.run.journal, self._offset), AT_ONCE):
             self.view.apply(event)
+            self.asked = self.asked.after(event)
             self._offset = after
             taken += 1
             if isinstance(event, e.UsageCounted):

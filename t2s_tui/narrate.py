@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from t2s_tui.text import safe
+from t2s_tui.text import cut, safe, unsaid
 from workspace import events as e
 from workspace.events import Event
 from workspace.view import RunView
@@ -13,6 +14,10 @@ BY_CONSTRUCTION = (
     "The baseline knows nothing of the house's convention, so 0 % without the skill is by construction; "
     "what counts is how much the evolved skill reaches on tasks it has never seen."
 )
+FOLD = 10.0
+"""Seconds in which an agent's retries are told once."""
+REASON = 72
+_PLACE = re.compile(r"(?:[\w.-]+ at )?\w+://\S*[^\s:;,.)](?: \(model [^)]*\))?")
 
 
 class Narrator:
@@ -20,6 +25,7 @@ class Narrator:
 
     def __init__(self, view: RunView | None = None) -> None:
         self.view = view or RunView()
+        self._retried: dict[str, float] = {}
 
     def tell(self, event: Event) -> str | None:
         """The line for `event`, without control characters; None when it is not worth one."""
@@ -39,7 +45,18 @@ class Narrator:
         return f"{seconds // 60:>3}:{seconds % 60:02d}"
 
     def _words(self, event: Event) -> str:
-        return _of_the_run(event) or self._of_the_work(event) or _of_the_result(event) or _of_the_machine(event)
+        return _of_the_run(event) or self._of_the_work(event) or _of_the_result(event) or self._of_the_machine(event)
+
+    def _of_the_machine(self, event: Event) -> str:
+        return self._retry(event) if isinstance(event, e.CallRetried) else _of_the_machine(event)
+
+    def _retry(self, event: e.CallRetried) -> str:
+        """A call that is tried again and again is told once in ten seconds, with how often it was."""
+        if event.time - self._retried.get(event.agent, -FOLD) < FOLD:
+            return ""
+        self._retried[event.agent] = event.time
+        times = f", attempt {event.attempt} failed" if event.attempt > 1 else ""
+        return f"{event.agent} tries again ({event.failure}{times}): {_brief(event.reason)}"
 
     def _of_the_work(self, event: Event) -> str:
         match event:
@@ -111,7 +128,7 @@ def _of_the_result(event: Event) -> str:
         case e.TestOpened():
             return f"test opened: {_count(event.tasks, 'task')}, once"
         case e.VerdictReached():
-            return f"verdict {event.decision}: {event.sentence}"
+            return f"verdict {event.decision}: {unsaid(event.sentence, event.decision)}"
         case e.SkillAccepted() | e.SkillRejected():
             return f"skill {event.skill} {event.kind.partition('.')[2]} (by {event.by})"
         case _:
@@ -120,8 +137,6 @@ def _of_the_result(event: Event) -> str:
 
 def _of_the_machine(event: Event) -> str:
     match event:
-        case e.CallRetried():
-            return f"{event.agent} tries again ({event.failure}): {event.reason}"
         case e.AgentFailed():
             return f"{event.agent} failed: {event.reason}"
         case e.EndpointLost():
@@ -134,6 +149,11 @@ def _of_the_machine(event: Event) -> str:
             return f"{'warning: ' if event.severity == 'warning' else ''}{event.text}"
         case _:
             return ""
+
+
+def _brief(reason: str) -> str:
+    """What went wrong without the address, which every such line would repeat."""
+    return cut(safe(_PLACE.sub("the endpoint", reason)), REASON)
 
 
 def summary_lines(table: dict[str, Any]) -> list[str]:
@@ -156,7 +176,7 @@ def summary_lines(table: dict[str, Any]) -> list[str]:
 def _verdict_lines(verdict: dict[str, Any] | None) -> list[str]:
     if not verdict:
         return []
-    lines = [f"  verdict   {verdict['decision']}: {safe(verdict['sentence'])}"]
+    lines = [f"  verdict   {verdict['decision']}: {safe(unsaid(verdict['sentence'], verdict['decision']))}"]
     lines += [f"  {name:<9} {', '.join(map(safe, verdict[name]))}" for name in ("fixed", "broken") if verdict[name]]
     test = verdict["test"]
     if test["n"]:

@@ -197,14 +197,14 @@ class _Watch:
     def _end_if_held(self) -> None:
         """Nobody here can mend a broken lesson: stop after the checkpoint. At a hold the engine ends by itself."""
         if self._engine and self._paused == "lesson" and not self._asked:
-            self._ask("stop")
+            self._ask("stop", "a lesson that cannot be read")
 
     def _answer_interrupts(self) -> None:
         if not self._engine:
             return
         if self._interrupts.count > self._answered:
             self._answered = self._interrupts.count
-            self._ask("stop" if self._answered == 1 else "stop_now")
+            self._ask("stop" if self._answered == 1 else "stop_now", "Ctrl-C")
             self._deadline = time.monotonic() + GRACE if self._answered > 1 else 0.0
             hint = "stopping: what is in flight finishes; Ctrl-C again stops at once"
             self._printer.remark(hint if self._answered == 1 else "stopping at once")
@@ -212,6 +212,6 @@ class _Watch:
             self._engine.terminate()
             self._deadline = time.monotonic() + GRACE
 
-    def _ask(self, kind: WishKind) -> None:
+    def _ask(self, kind: WishKind, who: str) -> None:
         self._asked = True
-        leave_wish(self._run, Wish(kind=kind, who="plain", seq=self._printer.view.seq))
+        leave_wish(self._run, Wish(kind=kind, who=who, seq=self._printer.view.seq))

@@ -177,3 +177,10 @@ def count(number: float) -> str:
 def plural(number: int, one: str, many: str = "") -> str:
     """`1 merge`, `3 merges`."""
     return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def unsaid(sentence: str, decision: str) -> str:
+    """A verdict's sentence without the decision in front, for a place that names it itself."""
+    for word in (decision, decision.replace("_", " ")):
+        sentence = sentence.removeprefix(f"{word}: ")
+    return sentence

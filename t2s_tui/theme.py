@@ -84,6 +84,8 @@ STATES: Mapping[str, Mark] = {
     "queued": Mark("○", "o", "queued", "faint"),
     "waiting": Mark("○", "o", "waiting", "faint"),
     "done": Mark("✓", "+", "done", "ok"),
+    "cut off": Mark("×", "%", "cut off", "bad"),
+    "not begun": Mark("○", "o", "not begun", "faint"),
     # lessons
     "verified": Mark("✓", "+", "verified", "ok"),
     "kept": Mark("·", ".", "", "dim"),

@@ -7,19 +7,21 @@ import getpass
 import time
 
 from t2s_tui import host
-from t2s_tui.commands.common import add_faces, add_run, example, face, the_run
+from t2s_tui.commands.common import add_faces, add_json, add_run, example, face, has_screen, print_json, the_run
 from t2s_tui.commands.watching import show
 from t2s_tui.plain import Interrupts
+from t2s_tui.text import plural, safe
 from workspace.config import FLAGS, KNOBS, SETTINGS, load_config, value_of
 from workspace.errors import BusyError, InputError
 from workspace.events import WishGranted, WishRefused
 from workspace.journal import read_events
 from workspace.run import RunFolder, alive, load_view
-from workspace.view import RunView
+from workspace.summary import asked, short_summary
 from workspace.wishes import Wish, WishKind, leave_wish
 
 PATIENCE = 5.0
 LOOK = 0.05
+TABLE = "one JSON object {id, state, why}"
 KNOB_FLAGS = {flag: key for flag, key in FLAGS.items() if key in KNOBS and flag != "--runs"}
 
 
@@ -27,6 +29,7 @@ def configure_pause(parser: argparse.ArgumentParser) -> None:
     example(parser, "t2s pause last")
     add_run(parser)
     parser.add_argument("--now", action="store_true", help="hold agents at their next call, too")
+    add_json(parser, TABLE)
     parser.set_defaults(act=_pause)
 
 
@@ -34,6 +37,7 @@ def configure_stop(parser: argparse.ArgumentParser) -> None:
     example(parser, "t2s stop last")
     add_run(parser)
     parser.add_argument("--now", action="store_true", help="cut off what is in flight")
+    add_json(parser, TABLE)
     parser.set_defaults(act=_stop)
 
 
@@ -64,16 +68,35 @@ def _configure_going_on(parser: argparse.ArgumentParser) -> None:
 
 def _pause(arguments: argparse.Namespace) -> int:
     run = _alive(the_run(arguments))
-    _ask(run, "pause_now" if arguments.now else "pause")
+    before, by_person = load_view(run).view, asked(run).paused
+    heard = _ask(run, "pause_now" if arguments.now else "pause")
+    if heard:
+        _wait_for(run, "pausing", "paused")
     view = load_view(run).view
-    print(f"{run.id} is {view.state}" + (f" ({view.why})" if view.why else ""))
-    return 0
+    why = f" ({safe(view.why)})" if view.why else ""
+    if not heard:
+        said = f"{run.id} is asked to pause; its engine has not answered yet"
+    elif before.state in ("pausing", "paused") and not by_person:
+        said = f"{run.id} was {before.state} already{why}; now it stays so until `t2s resume {run.id}`"
+    else:
+        said = f"{run.id} is {view.state}{why}"
+    return _tell(arguments, run, said)
 
 
 def _stop(arguments: argparse.Namespace) -> int:
     run = _alive(the_run(arguments))
-    _ask(run, "stop_now" if arguments.now else "stop")
-    print(f"{run.id} stops; go on later with `t2s resume {run.id}`")
+    heard = _ask(run, "stop_now" if arguments.now else "stop")
+    stops = "stops" if heard else "is asked to stop; its engine has not answered yet"
+    return _tell(arguments, run, f"{run.id} {stops}; go on later with `t2s resume {run.id}`")
+
+
+def _tell(arguments: argparse.Namespace, run: RunFolder, said: str) -> int:
+    """How the run is now, after a wish: `said` for people, a small table for scripts."""
+    if arguments.json:
+        row = short_summary(run)
+        print_json({key: row[key] for key in ("id", "state", "why")})
+    else:
+        print(said)
     return 0
 
 
@@ -82,7 +105,7 @@ def _resume(arguments: argparse.Namespace) -> int:
     run = the_run(arguments)
     knobs = _knobs(arguments, run)
     if alive(run):
-        return _go_on(run, knobs, arguments.wish)
+        return _go_on(arguments, run, knobs)
     loaded = load_view(run)
     how = face(arguments)
     with Interrupts() as interrupts:
@@ -94,25 +117,50 @@ def _resume(arguments: argparse.Namespace) -> int:
             called_off=interrupts.any,
         )
         if arguments.detach:
-            print(f"{run.id} goes on; watch it with `t2s attach {run.id}`")
-            return 0
+            return _tell(arguments, run, f"{run.id} goes on; watch it with `t2s attach {run.id}`")
         return show(run, how, engine, interrupts, fps=arguments.fps, view=loaded.view, offset=loaded.offset)
 
 
-def _go_on(run: RunFolder, knobs: dict[str, str], wish: WishKind) -> int:
+def _go_on(arguments: argparse.Namespace, run: RunFolder, knobs: dict[str, str]) -> int:
+    """Ask the living engine; then look on where somebody wants to: a terminal, or an explicit face."""
+    loaded = load_view(run)
+    said = _ask_to_go_on(run, knobs, arguments.wish)
+    if arguments.detach or not (arguments.plain or arguments.json or has_screen()):
+        return _tell(arguments, run, said)
+    with Interrupts() as interrupts:
+        how = face(arguments)
+        return show(run, how, None, interrupts, fps=arguments.fps, view=loaded.view, offset=loaded.offset)
+
+
+def _ask_to_go_on(run: RunFolder, knobs: dict[str, str], wish: WishKind) -> str:
+    """Leave the wishes for another limit and to go on; the sentence about it. Raises `InputError`, `BusyError`."""
     view = load_view(run).view
+    limit = _living_limit(run, knobs)
+    if limit:
+        _ask(run, "limit", {"limit": limit})
+    if wish == "resume" and view.state not in ("paused", "pausing"):
+        if limit:
+            return f"{run.id} is {view.state}, with at most {plural(limit, 'call')} in flight"
+        if stopping := asked(run).stopping:
+            raise BusyError(f"run {run.id} is {stopping}; resume it when its engine has ended")
+        raise BusyError(f"run {run.id} is {view.state} already; watch it with `t2s attach {run.id}`")
+    if not _ask(run, wish):
+        return f"{run.id} is asked to go on; its engine has not answered yet"
+    if view.endpoint_lost:
+        return f"{run.id} goes on as soon as its endpoint answers; watch it with `t2s attach {run.id}`"
+    return f"{run.id} goes on; watch it with `t2s attach {run.id}`"
+
+
+def _living_limit(run: RunFolder, knobs: dict[str, str]) -> int:
+    """The limit to ask a living engine for, 0 for none. Raises `InputError` for what only a new engine can take."""
     if other := set(knobs) - {"endpoint.limit"}:
         raise InputError(f"{', '.join(sorted(other))} can change only between two engines; `t2s stop {run.id}` first")
-    if limit := knobs.get("endpoint.limit"):
-        _ask(run, "limit", {"limit": limit if limit == "auto" else int(limit)})
-    if view.state not in ("paused", "pausing"):
-        if wish == "resume" and not limit:
-            raise BusyError(f"run {run.id} is {view.state} already; watch it with `t2s attach {run.id}`")
-        if wish == "resume":
-            return 0
-    _ask(run, wish)
-    print(f"{run.id} goes on; watch it with `t2s attach {run.id}`")
-    return 0
+    limit = knobs.get("endpoint.limit", "0")
+    if limit == "auto":
+        raise InputError(
+            f"--limit auto is found out when an engine starts; give a number, or `t2s stop {run.id}` and resume"
+        )
+    return int(limit)
 
 
 def _knobs(arguments: argparse.Namespace, run: RunFolder) -> dict[str, str]:
@@ -133,18 +181,28 @@ def _alive(run: RunFolder) -> RunFolder:
     return run
 
 
-def _ask(run: RunFolder, kind: WishKind, arguments: dict[str, object] | None = None) -> None:
-    """Leave a wish and wait a little for the engine's answer. Raises `InputError` when it refuses."""
+def _ask(run: RunFolder, kind: WishKind, arguments: dict[str, object] | None = None) -> bool:
+    """Leave a wish and wait a little: has the engine granted it, or ended? Raises `InputError` when it refuses."""
     loaded = load_view(run)
-    view: RunView = loaded.view
-    leave_wish(run, Wish(kind=kind, who=_who(), seq=view.seq, arguments=arguments or {}))
+    wish = leave_wish(run, Wish(kind=kind, who=_who(), seq=loaded.view.seq, arguments=arguments or {}))
     until = time.monotonic() + PATIENCE
-    while time.monotonic() < until and alive(run):
+    while time.monotonic() < until:
+        gone = not alive(run)
         for event, _ in read_events(run.journal, loaded.offset):
-            if isinstance(event, WishGranted) and event.what == kind:
-                return
-            if isinstance(event, WishRefused) and event.what == kind:
+            if isinstance(event, WishGranted) and event.wish == wish:
+                return True
+            if isinstance(event, WishRefused) and event.wish == wish:
                 raise InputError(f"the engine refused to {kind.replace('_', ' ')}: {event.reason}")
+        if gone:
+            return True
+        time.sleep(LOOK)
+    return False
+
+
+def _wait_for(run: RunFolder, *states: str) -> None:
+    """A granted wish shows in the journal a moment later."""
+    until = time.monotonic() + 1.0
+    while time.monotonic() < until and alive(run) and load_view(run).view.state not in states:
         time.sleep(LOOK)
 
 

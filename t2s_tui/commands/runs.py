@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 from t2s_tui.commands.common import (
@@ -20,15 +18,16 @@ from t2s_tui.commands.common import (
     runs_folder,
     the_run,
 )
+from t2s_tui.commands.unified import changed_files
 from t2s_tui.commands.watching import show
 from t2s_tui.narrate import summary_lines
 from t2s_tui.plain import Interrupts
-from t2s_tui.text import safe
+from t2s_tui.text import safe, safe_lines
 from workspace.errors import BusyError, InputError
 from workspace.files import remove
 from workspace.run import RunFolder, alive, runs_in
-from workspace.skill import Skill, load_skill
-from workspace.summary import first_skill, result_skill, short_summary, summary
+from workspace.skill import load_skill
+from workspace.summary import STOPPING, first_skill, result_skill, short_summary, summary
 
 
 def configure_ls(parser: argparse.ArgumentParser) -> None:
@@ -82,7 +81,9 @@ def _row(row: dict[str, Any]) -> str:
     units = row["units"]
     done = f"{units['done']}/{units['total']}"
     age = _age(time.time() - row["began"]) if row["began"] else ""
-    return f"{row['id']:<42} {row['state']:<11} {done:>9}  {row['verdict'] or '':<13} {age:>8}  {safe(row['skill'])}"
+    stopping = f"  ({row['why']})" if row["why"] in STOPPING.values() else ""
+    end = f"{row['verdict'] or '':<13} {age:>8}  {safe(row['skill'])}{stopping}"
+    return f"{row['id']:<42} {row['state']:<11} {done:>9}  {end}"
 
 
 def _age(seconds: float) -> str:
@@ -129,33 +130,21 @@ def _diff(arguments: argparse.Namespace) -> int:
     if not before or not after:
         missing = "result" if before else "first skill"
         raise InputError(f"run {run.id} has no {missing} yet; `t2s show {run.id}` says how far it is")
-    files = _changes(before, after)
+    files = changed_files(load_skill(before), load_skill(after))
     if arguments.json:
         print_json({"from": str(before), "to": str(after), "files": files})
         return 0
-    for file in files:
-        print("\n".join(safe(line) if line else "" for line in file["diff"].split("\n")))
+    _print_patch("".join(file["diff"] for file in files))
     if not files:
         print("no difference", file=sys.stderr)
     return 0
 
 
-def _changes(before: Path, after: Path) -> list[dict[str, str]]:
-    """Each file that differs: its path, added | removed | changed, and a unified diff (a word for binary files)."""
-    old, new = load_skill(before), load_skill(after)
-    rows: list[dict[str, str]] = []
-    for path in sorted({*old.files, *new.files}):
-        if old.files.get(path) != new.files.get(path):
-            state = (
-                "changed" if path in old.files and path in new.files else "added" if path in new.files else "removed"
-            )
-            rows.append({"file": path, "state": state, "diff": _unified(path, old, new)})
-    return rows
-
-
-def _unified(path: str, old: Skill, new: Skill) -> str:
-    before, after = (skill.text(path) if path in skill.files else "" for skill in (old, new))
-    if before is None or after is None:
-        return f"{path} is not text"
-    lines = difflib.unified_diff(before.split("\n"), after.split("\n"), f"a/{path}", f"b/{path}", lineterm="")
-    return "\n".join(lines)
+def _print_patch(text: str) -> None:
+    """Byte for byte, so that `patch` can read it; on a terminal as harmless lines."""
+    if sys.stdout.isatty():
+        print("\n".join(safe_lines(text)), end="")
+        return
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode())
+    sys.stdout.buffer.flush()

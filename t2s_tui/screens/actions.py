@@ -32,6 +32,8 @@ class RunActions(Base):
 
     def action_pause(self) -> None:
         match self.feed.state:
+            case "paused" | "pausing" if self.feed.waits_for_endpoint:
+                self._wish("pause", "it stays paused when the endpoint is back, until you press this key again")
             case "paused" | "pausing":
                 self._wish("resume", "going on")
             case "running" | "starting":

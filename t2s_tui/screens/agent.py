@@ -102,7 +102,7 @@ class AgentScreen(RunActions):
         talk = self.query_one(Talk)
         talk.name_shown = "AGENT"
         row = self.feed.view.agents.get(self.agent)
-        talk.following = row is not None and row.state == "running"
+        talk.following = row is not None and self.feed.standing(row) == "running"
         self._read()
         talk.focus()
 
@@ -156,7 +156,8 @@ class AgentScreen(RunActions):
             return self.agent
         seconds = (self.feed.now if row.state == "running" else row.since) - row.started if row.started else 0
         retries = f"  {row.retries} retries" if row.retries else ""
-        return f"{row.role} {row.unit}  {row.state}  {clock(seconds)}  {count(row.tokens)} tokens{retries}"
+        state = self.feed.standing(row)
+        return f"{row.role} {row.unit}  {state}  {clock(seconds)}  {count(row.tokens)} tokens{retries}"
 
 
 class TrajectoryScreen(Base):

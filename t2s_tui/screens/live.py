@@ -122,7 +122,8 @@ class LiveScreen(RunActions, LessonActions):
 
     def hints(self) -> Sequence[Hint]:
         state = self.feed.state
-        first = [Hint("space", "pause" if state in ("running", "starting") else "go on")]
+        pauses = state in ("running", "starting") or self.feed.waits_for_endpoint
+        first = [Hint("space", "pause" if pauses else "go on")]
         if state in ("lost", "finished", "incomplete", "stopped", "failed"):
             first = [Hint("R", "resume")] if state != "finished" else [Hint("v", "verdict")]
         end = [Hint("X", "stop")] if self.feed.alive else []

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from textual import on, work
 from textual.app import ComposeResult, SuspendNotSupported
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.message import Message
 from textual.widgets import Input, Static
@@ -17,7 +18,7 @@ from textual.widgets import Input, Static
 from t2s_tui import host
 from t2s_tui.keys import Key, bindings
 from t2s_tui.screens.base import Base
-from t2s_tui.text import safe
+from t2s_tui.text import safe, safe_lines, wrap
 from t2s_tui.widgets.canvas import BLANK, Canvas, Line, Span, row
 from t2s_tui.widgets.status import Footer, Hint
 from workspace.config import check_runnable, load_config
@@ -27,6 +28,11 @@ from workspace.settings import SETTINGS, Config
 from workspace.start import new_run
 
 FORM = (Key("form.start", "ctrl+s,f2", "start", "ctrl+s f2", "start", "Start the run."),)
+# Before the fields see them: what is typed behind a tab belongs to the next field, however fast it comes.
+TURN: list[BindingType] = [
+    Binding("tab", "app.focus_next", priority=True, show=False),
+    Binding("shift+tab", "app.focus_previous", priority=True, show=False),
+]
 
 
 class Field(NamedTuple):
@@ -62,7 +68,12 @@ class Sentence(Canvas):
 
     def paint(self) -> list[Line]:
         ink = "bad" if self.bad else "dim"
-        return [BLANK, *(row(Span(f"  {line}", ink)) for line in self.text.splitlines()[:5])]
+        cells = max(10, self.size.width - 4)
+        rows = [part for line in safe_lines(self.text) for part in wrap(line, cells)]
+        return [BLANK, *(row(Span(f"  {part}", ink)) for part in rows[: max(1, self.size.height - 1)])]
+
+    def on_resize(self) -> None:
+        self.pull()
 
 
 class Tick(Canvas, can_focus=True):
@@ -111,7 +122,7 @@ class Heading(Canvas):
 class NewRunScreen(Base):
     """Settings that are left empty come from t2s.toml, the environment and the defaults, as on the command line."""
 
-    BINDINGS = bindings(FORM)
+    BINDINGS = bindings(FORM) + TURN
     CSS = """
     NewRunScreen Heading { height: 2; }
     NewRunScreen #form { height: 1fr; padding: 0 2; }

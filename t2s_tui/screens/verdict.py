@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 
 from t2s_tui.feed import Changes, Feed
 from t2s_tui.screens.actions import RunActions
-from t2s_tui.text import fit, plural, safe, wrap
+from t2s_tui.text import fit, plural, safe, unsaid, wrap
 from t2s_tui.widgets.canvas import BLANK, Line, Span, row
 from t2s_tui.widgets.find import FindBar
 from t2s_tui.widgets.panel import Reader
@@ -44,11 +44,6 @@ class VerdictText(Reader):
         super().__init__(id="verdict")
         self.feed = feed
 
-    def title(self) -> list[Span]:
-        verdict = self.feed.view.verdict
-        mark = self.look.mark(verdict.decision if verdict else "")
-        return [Span(f"{self.look.glyph(verdict.decision)} {mark.word}", mark.ink)] if verdict else []
-
     def content(self, cells: int) -> list[Line]:
         view = self.feed.view
         lines: list[Line] = [BLANK]
@@ -73,7 +68,7 @@ class VerdictText(Reader):
             return []
         mark = self.look.mark(verdict.decision)
         lines = [row(Span(f"  {self.look.glyph(verdict.decision)} {mark.word.upper()}", f"{mark.ink}+bold")), BLANK]
-        lines += [*self._text(verdict.sentence, cells, "bright"), BLANK]
+        lines += [*self._text(unsaid(verdict.sentence, verdict.decision), cells, "bright"), BLANK]
         if verdict.baseline is not None and verdict.candidate is not None:
             lines += self._meters(verdict.baseline, verdict.candidate, cells)
         try:
@@ -82,7 +77,8 @@ class VerdictText(Reader):
             return [*lines, *self._text(str(error), cells, "bad"), BLANK]
         if verdict.difference is not None:
             lines += [*self._interval(verdict.difference, table.get("interval"), cells), BLANK]
-        facts = [f"{plural(verdict.n, 'pair')} of tasks"] + ([f"p = {verdict.p:.4f}"] if verdict.p is not None else [])
+        facts = [f"{plural(verdict.n, 'pair')} of tasks"] if verdict.n else []
+        facts += [f"p = {verdict.p:.4f}"] if verdict.p is not None else []
         facts += [f"looks at validation: {table['looks']}"] if table.get("looks", 1) != 1 else []
         facts += [f"about {table['more_needed']} more tasks needed to decide"] if table.get("more_needed") else []
         return [*lines, *self._text("   ".join(facts), cells, "dim"), BLANK]

@@ -31,7 +31,7 @@ class Machine(Reader):
         return notes
 
     def _figures(self, cells: int) -> list[Line]:
-        view, use = self.feed.view, self.feed.view.usage
+        view, use = self.feed.view, self.feed.usage
         full, rest = self.look.meter(use.in_flight / max(1, use.limit or use.in_flight), 16)
         curve = self.look.spark(list(self.feed.rates), max(4, min(60, cells - 26)))
         limit = use.limit or "?"

@@ -25,10 +25,12 @@ class MergeTree(ListPanel):
             return (
                 [Span(plural(len(self.feed.view.patches), "patch", "patches"), "dim")] if self.feed.view.patches else []
             )
-        done, running = (sum(n.state == s for n in nodes) for s in ("done", "running"))
+        done, running, cut = (sum(self.feed.standing(n) == s for n in nodes) for s in ("done", "running", "cut off"))
         spans = [Span(f"{done} of {len(nodes)} done", "dim")]
         if running:
             spans += [Span(f" {self.look.glyphs.dot} ", "faint"), Span(f"{running} running", "run")]
+        if cut:
+            spans += [Span(f" {self.look.glyphs.dot} ", "faint"), Span(f"{cut} cut off", "bad")]
         return spans
 
     def keys(self) -> list[str]:
@@ -42,13 +44,14 @@ class MergeTree(ListPanel):
 
     def line(self, key: str, cells: int) -> list[Span]:
         node = self.feed.view.nodes[key]
-        mark = self.look.mark(node.state)
+        state = self.feed.standing(node)
+        mark = self.look.mark(state)
         guide = self._guides.get(key, "")
         deepest = max((len(g) for g in self._guides.values()), default=0)
         spans = [
             Span(guide, "rule"),
-            Span(f"{self.look.glyph(node.state)} ", mark.ink),
-            Span(fit(node.id, 7 + deepest - len(guide)), "bright" if node.state == "running" else "text"),
+            Span(f"{self.look.glyph(state)} ", mark.ink),
+            Span(fit(node.id, 7 + deepest - len(guide)), "bright" if state == "running" else "text"),
         ]
         left = max(0, cells - sum(len(s.text) for s in spans))
         return [*spans, *self._progress(node, left)]
@@ -70,7 +73,7 @@ class MergeTree(ListPanel):
         )
         meter = 8 if cells >= 34 else 5
         full, rest = self.look.meter(part, meter)
-        ink = {"done": "ok", "running": "run"}.get(node.state, "dim")
+        ink = {"done": "ok", "running": "run"}.get(self.feed.standing(node), "dim")
         spans = [Span(full, ink), Span(rest, "faint"), Span("  ")]
         arrow = self.look.glyphs.arrow
         if node.state == "done":
@@ -78,6 +81,8 @@ class MergeTree(ListPanel):
             spans += [Span(f" support {node.support}", "dim")] if node.support else []
             spans += [Span(f"  {node.dropped} dropped", "bad")] if node.dropped else []
             spans += [Span(f"  {node.carried} carried", "dim")] if node.carried else []
+        elif self.feed.standing(node) == "cut off":
+            spans.append(Span("cut off", "bad"))
         elif node.state == "running":
             spans.append(Span(f"{right(str(come), 3)} {arrow} …  merging", "run"))
         else:

@@ -10,7 +10,8 @@ from t2s_tui.widgets.canvas import Line, Span
 from t2s_tui.widgets.panel import Kept, ListPanel
 from workspace.view import AgentRow
 
-ORDER = {"running": 0, "failed": 1, "queued": 2, "done": 3}
+ORDER = {"running": 0, "cut off": 0, "failed": 1, "queued": 2, "not begun": 2, "done": 3}
+INKS = {"running": "run", "cut off": "bad", "queued": "dim", "not begun": "dim", "done": "dim", "failed": "bad"}
 SORTS = ("state", "time", "tokens", "name")
 
 
@@ -30,10 +31,12 @@ class Roster(ListPanel):
 
     def title(self) -> list[Span]:
         view = self.feed.view
-        counted = self._counts.get(view.seq, lambda: Counter(a.state for a in view.agents.values()), len(view.agents))
-        counts = {state: counted[state] for state in ("running", "queued", "done", "failed")}
-        inks = {"running": "run", "queued": "dim", "done": "dim", "failed": "bad"}
-        parts = [Span(f"{n} {state}", inks[state]) for state, n in counts.items() if n]
+        counted = self._counts.get(
+            (view.seq, self.feed.alive),
+            lambda: Counter(self.feed.standing(a) for a in view.agents.values()),
+            len(view.agents),
+        )
+        parts = [Span(f"{counted[state]} {state}", ink) for state, ink in INKS.items() if counted[state]]
         return _joined(parts, f" {self.look.glyphs.dot} ")
 
     def aside(self) -> list[Span]:
@@ -52,21 +55,22 @@ class Roster(ListPanel):
         """The agents at work, in the order of their rows."""
         agents = self.feed.view.agents
         return self._busy.get(
-            (self.feed.view.seq, self.sort),
-            lambda: [key for key in self.keys() if agents[key].state == "running"],
+            (self.feed.view.seq, self.sort, self.feed.alive),
+            lambda: [key for key in self.keys() if self.feed.standing(agents[key]) == "running"],
             len(agents),
         )
 
     def line(self, key: str, cells: int) -> list[Span]:
         agent = self.feed.view.agents[key]
-        mark = self.look.mark(agent.state)
-        alive = agent.state == "running"
+        state = self.feed.standing(agent)
+        mark = self.look.mark(state)
+        alive = state == "running"
         calm = "text" if alive else "dim"
         spans = [
-            Span(fit(self.look.glyph(agent.state), 2), mark.ink),
+            Span(fit(self.look.glyph(state), 2), mark.ink),
             Span(fit(agent.role, 9), calm),
             Span(fit(short(agent.unit), 9 if cells < 110 else 11), "bright" if alive else calm),
-            Span(fit(self._doing(agent), 8), mark.ink if agent.state == "failed" else "dim"),
+            Span(fit(self._doing(agent, state), 10), mark.ink if mark.ink == "bad" else "dim"),
         ]
         if cells >= 60:
             spans.append(Span(fit(f"{agent.rate:4.0f} t/s" if alive and agent.rate >= 1 else "", 9), "dim"))
@@ -76,15 +80,15 @@ class Roster(ListPanel):
 
     def sought(self, key: str) -> str:
         agent = self.feed.view.agents[key]
-        return f"{agent.id} {agent.role} {agent.unit} {agent.state} {agent.words}"
+        return f"{agent.id} {agent.role} {agent.unit} {self.feed.standing(agent)} {agent.words}"
 
     def nothing(self) -> list[Line]:
         return self.empty("No agent has been hired yet.")
 
-    def _doing(self, agent: AgentRow) -> str:
-        if agent.state == "running" and agent.turn > 0:
+    def _doing(self, agent: AgentRow, state: str) -> str:
+        if state == "running" and agent.turn > 0:
             return f"turn {agent.turn}"
-        return f"{agent.retries}× again" if agent.state == "running" and agent.retries else agent.state
+        return f"{agent.retries}× again" if state == "running" and agent.retries else state
 
     def _seconds(self, agent: AgentRow) -> float:
         if agent.state == "running":

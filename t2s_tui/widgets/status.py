@@ -39,6 +39,7 @@ class Header(Canvas):
             Span(f"  {clock(self.feed.elapsed)}", "text"),
         ]
         why = {"pausing": f" ({view.usage.in_flight} in flight)"}.get(self.feed.state, "")
+        why = "  stopping" if self.feed.asked.stopping and self.feed.alive and not view.ended else why
         state += [Span(why, mark.ink)] if why else []
         named = [*left, crumb, Span(name, "dim")]
         badges = [Span(f"  {badge.text}", badge.ink) for badge in self._badges()]
@@ -125,11 +126,12 @@ def _shown(feed: Feed, stage: Stage) -> bool:
 
 
 class Said(NamedTuple):
-    """A sentence for the notice row, its ink, and what to do about it."""
+    """A sentence for the notice row, its ink, what to do about it, and the state whose glyph stands before it."""
 
     text: str
     ink: str
     then: str = ""
+    state: str = "lost"
 
 
 class Notice(Canvas):
@@ -150,7 +152,7 @@ class Notice(Canvas):
         said = self._said()
         if said is None:
             return []
-        glyph = self.look.glyph("lost" if said.ink == "bad" else "done")
+        glyph = self.look.glyph(said.state)
         left = [Span(f" {glyph} ", f"{said.ink}+bold"), Span(said.text, said.ink)]
         return [apart(left, [Span(f"  {said.then} ", "text")], self.size.width, back="rest")]
 
@@ -164,7 +166,7 @@ class EndpointLine(Canvas):
 
     def paint(self) -> list[Line]:
         cells = self.size.width
-        use = self.feed.view.usage
+        use = self.feed.usage
         if self.feed.view.endpoint_lost:
             return [row(Span(f" {self.look.glyph('lost')} endpoint lost: {self.feed.view.endpoint_lost}", "bad"))]
         limit = f"/{use.limit}" if use.limit else ""

@@ -132,7 +132,7 @@ class Wall(Panel):
     def _head(self, agent: str, cells: int, at_work: bool) -> list[Span]:
         row = self.feed.view.agents.get(agent)
         picked = agent == self._pick
-        state = row.state if row else "done"
+        state = self.feed.standing(row) if row else "done"
         name = f"{short(row.unit)} {row.role}" if row else agent
         pace = (
             f"{row.rate:.0f} t/s"
@@ -153,7 +153,7 @@ class Wall(Panel):
 
     def _at_work(self, agent: str) -> bool:
         row = self.feed.view.agents.get(agent)
-        return row is not None and row.state == "running"
+        return row is not None and self.feed.standing(row) == "running"
 
     def _place_agents(self) -> None:
         """Who is shown where. Those who stay keep their places."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -70,6 +72,55 @@ def test_pause_lets_what_is_in_flight_finish_and_resume_goes_on(shell: Shell, un
     assert shell.t2s("resume", "last").code == 0
     assert _finish(shell, run) == 0
     assert len(kinds(run)) > quiet
+
+
+def test_pause_and_stop_answer_scripts_with_one_object(shell: Shell, unhurried: str) -> None:
+    shell.t2s(*_words(shell, unhurried), "--detach")
+    run = shell.run()
+    paused = shell.t2s("pause", "last", "--json")
+    assert paused.json["id"] == run.id
+    assert paused.json["state"] in ("pausing", "paused")
+    going = shell.t2s("resume", "last", "--detach", "--json")
+    assert going.json["id"] == run.id
+    assert len(going.out.splitlines()) == 1
+    stopped = shell.t2s("stop", "last", "--json")
+    assert (stopped.json["id"], len(stopped.out.splitlines())) == (run.id, 1)
+    assert stopped.json["state"] == "stopped" or "stopping" in stopped.json["why"]
+
+
+@pytest.mark.parametrize("face", ["--json", "--plain"])
+def test_resume_with_a_face_of_a_paused_run_follows_it_to_its_end(shell: Shell, unhurried: str, face: str) -> None:
+    shell.t2s(*_words(shell, unhurried), "--detach")
+    run = shell.run()
+    assert shell.t2s("pause", "last").code == 0
+    wait_until(lambda: load_view(run).view.state == "paused", 30, "the pause")
+    done = shell.t2s("resume", "last", face)
+    assert done.code == shell.t2s("show", "last", "--json").json["code"] == 0
+    if face == "--json":
+        rows = [json.loads(line) for line in done.out.splitlines()]
+        assert [row.get("kind") for row in rows[-2:]] == ["run.finished", None]
+        assert rows[-1]["state"] == "finished"
+    else:
+        assert f"run {run.id}: finished" in done.out
+
+
+def test_a_person_can_keep_a_run_paused_that_waits_for_its_endpoint(shell: Shell) -> None:
+    with scripted("--latency", "0.3") as url:
+        shell.t2s(*_words(shell, url), "--detach")
+        run = shell.run()
+        wait_until(lambda: "lesson.learned" in kinds(run), 30, "a lesson")
+    wait_until(lambda: load_view(run).view.state == "paused", 60, "the pause")
+    done = shell.t2s("pause", "last")
+    assert done.code == 0
+    assert f"now it stays so until `t2s resume {run.id}`" in done.out
+    with scripted("--latency", "0.3", "--port", url.rpartition(":")[2].partition("/")[0]):
+        wait_until(lambda: "endpoint.back" in kinds(run), 60, "the endpoint")
+        quiet = len([kind for kind in kinds(run) if kind == "agent.finished"])
+        time.sleep(1)
+        assert load_view(run).view.state == "paused"
+        assert len([kind for kind in kinds(run) if kind == "agent.finished"]) == quiet
+        assert shell.t2s("resume", "last").code == 0
+        assert _finish(shell, run) == 0
 
 
 def test_after_an_edit_only_its_patch_and_its_path_are_made_again(shell: Shell, fast: str) -> None:

@@ -164,7 +164,9 @@ def test_ctrl_c_stops_a_plain_run_softly_and_twice_at_once(shell: Shell, slow: s
         time.sleep(0.3)
     out, err = child.communicate(timeout=30)
     assert child.returncode == 130, err.decode()
-    assert json.loads(out.splitlines()[-1])["state"] == "stopped"
+    table = json.loads(out.splitlines()[-1])
+    assert table["state"] == "stopped"
+    assert presses == 2 or table["why"] == "stopped by Ctrl-C"
     assert ("stopping at once" in err.decode()) == (presses == 2)
 
 

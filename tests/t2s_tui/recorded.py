@@ -339,7 +339,7 @@ def _finish(say: Recorder, rng: random.Random, run: RunFolder) -> None:
     verdict = {
         "format": 1, "decision": "accept", "baseline": 0.34, "candidate": 0.81, "difference": 0.47,
         "interval": [0.25, 0.66], "p": 0.0003, "n": 32,
-        "sentence": "better: 34 % → 81 % on 32 held-out tasks, p = 0.0003",
+        "sentence": "accept: 34 % → 81 % on 32 held-out tasks, p = 0.0003",
     }  # fmt: skip
     write_text(run.round(1).verdict, dump_toml(verdict))
     shown = {k: verdict[k] for k in ("decision", "baseline", "candidate", "difference", "p", "n", "sentence")}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
 import shutil
 import subprocess
 import sys
@@ -13,7 +16,9 @@ import pytest
 from t2s_tui.cli import COMMANDS
 from tests.shell import ROOT, Shell
 from tests.t2s_tui.recorded import write_run
+from workspace.events import WishGranted, dump_event
 from workspace.run import RunFolder, engine_lock
+from workspace.wishes import read_wish, waiting
 
 
 @pytest.fixture
@@ -194,9 +199,62 @@ def test_diff_shows_what_the_run_changed(shell: Shell, run: RunFolder) -> None:
     (candidate / "SKILL.md").write_text(text + "\n- A new rule with \x1b[31mcolour\x1b[0m.\n")
     done = shell.t2s("diff", "last")
     assert done.code == 0
-    assert "+- A new rule with colour." in done.out
+    assert "+- A new rule with \x1b[31mcolour\x1b[0m.\n" in done.out, "a patch is exact"
+    on_screen = _on_a_terminal(shell, "diff", "last")
+    assert b"+- A new rule with colour." in on_screen
+    assert b"\x1b" not in on_screen
     files = shell.t2s("diff", "last", "--json").json["files"]
     assert ("SKILL.md", "changed") in [(row["file"], row["state"]) for row in files]
+
+
+def _on_a_terminal(shell: Shell, *words: str) -> bytes:
+    """What a command prints on a terminal."""
+    ours, theirs = pty.openpty()
+    child = subprocess.Popen(
+        [sys.executable, "-P", "-m", "t2s_tui", *words], cwd=shell.cwd, env=shell.env, stdout=theirs, stdin=theirs
+    )
+    os.close(theirs)
+    seen = b""
+    with contextlib.suppress(OSError):  # Linux says EIO at the end of a terminal
+        while piece := os.read(ours, 65536):
+            seen += piece
+    os.close(ours)
+    assert child.wait(20) == 0
+    return seen
+
+
+BEFORE = {
+    "SKILL.md": "---\nname: xlsx\ndescription: d\n---\n\n# One\n\nA line with\x0ca form feed and\u2028more.\nlast\n",
+    "crlf.md": "one\r\ntwo\r\nthree\r\n",
+    "gone.md": "nobody needs this\n",
+    "no end.md": "a name with a space, and no line feed",
+}
+AFTER = {
+    "SKILL.md": BEFORE["SKILL.md"].replace("last", "- a rule\n- another").replace("# One", "# One\rtwo"),
+    "crlf.md": "one\r\ntwo and a half\r\nthree\r\nfour\r\n",
+    "no end.md": "a name with a space, and no line feed,\nstill",
+    "references/new.md": "# New\n\n- first\n",
+    "references/empty.md": "",
+}
+
+
+@pytest.mark.skipif(shutil.which("patch") is None, reason="needs the patch command")
+def test_what_diff_prints_makes_the_result_of_the_first_skill(shell: Shell, run: RunFolder, tmp_path: Path) -> None:
+    first, candidate = run.skill(0) / "xlsx", run.round(1).seed(0).candidate / "xlsx"
+    for folder, files in ((first, BEFORE), (candidate, AFTER)):
+        shutil.rmtree(folder, ignore_errors=True)
+        for name, text in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(text.encode())
+    work = Path(shutil.copytree(first, tmp_path / "work"))
+    words = [sys.executable, "-P", "-m", "t2s_tui", "diff", "last"]
+    printed = subprocess.run(words, cwd=shell.cwd, env=shell.env, capture_output=True, check=True).stdout
+    done = subprocess.run(["patch", "-p1"], cwd=work, input=printed, capture_output=True)
+    assert done.returncode == 0, done.stdout.decode()
+    found = {path.relative_to(work).as_posix(): path.read_bytes() for path in work.rglob("*") if path.is_file()}
+    assert found == {name: text.encode() for name, text in AFTER.items()}
+    states = {row["file"]: row["state"] for row in shell.t2s("diff", "last", "--json").json["files"]}
+    assert (states["gone.md"], states["references/new.md"], states["crlf.md"]) == ("removed", "added", "changed")
 
 
 def test_diff_before_there_is_a_result_says_so(shell: Shell) -> None:
@@ -230,6 +288,44 @@ def test_a_wish_for_a_dead_run_is_refused_with_the_way_on(shell: Shell, run: Run
     assert done.code == 2
     assert f"is not at work (it is finished); `t2s resume {run.id}`" in done.err
     assert not list(run.wishes.glob("*")) if run.wishes.exists() else True
+
+
+@pytest.mark.parametrize("words", [["--limit", "auto"], ["--hold-after", "merge"]])
+def test_what_only_a_new_engine_can_take_leaves_no_wish(shell: Shell, run: RunFolder, words: list[str]) -> None:
+    with engine_lock(run):
+        done = shell.t2s("resume", "last", *words)
+    assert done.code == 2
+    assert f"`t2s stop {run.id}`" in done.err
+    assert not waiting(run)
+
+
+def test_a_wish_that_no_engine_answers_is_said_to_be_open(shell: Shell, run: RunFolder) -> None:
+    _reopen(run)
+    with engine_lock(run):
+        done = shell.t2s("pause", "last")
+    assert done.code == 0
+    assert "its engine has not answered yet" in done.out
+    assert [read_wish(path).kind for path in waiting(run)] == ["pause"]
+
+
+def _reopen(run: RunFolder) -> None:
+    """The journal without its end, as while an engine is at work."""
+    lines = run.journal.read_text().splitlines(keepends=True)
+    run.journal.write_text("".join(line for line in lines if '"run.finished"' not in line))
+
+
+def test_a_run_that_is_stopping_says_so_wherever_it_is_listed(shell: Shell, run: RunFolder) -> None:
+    _reopen(run)
+    with run.journal.open("a") as file:
+        file.write(dump_event(WishGranted(seq=99_999, wish="w", what="stop")) + "\n")
+    with engine_lock(run):
+        table, row = shell.t2s("show", "last", "--json").json, shell.t2s("ls", "--json").json[0]
+        shown, listed = shell.t2s("show", "last").out, shell.t2s("ls").out
+    assert (table["state"], row["state"]) == ("running", "running")
+    assert table["why"] == row["why"] == "stopping: what is in flight finishes"
+    assert table["why"] in shown
+    assert table["why"] in listed
+    assert shell.t2s("ls", "--json").json[0]["why"] == "", "a lost run stops no more"
 
 
 def test_a_knob_out_of_range_is_refused_before_anything_starts(shell: Shell, run: RunFolder) -> None:

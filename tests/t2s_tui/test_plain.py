@@ -83,6 +83,38 @@ def test_nothing_a_model_wrote_can_move_the_cursor(event: Event) -> None:
         assert "\u202e" not in line
 
 
+def _retried(agent: str, attempt: int) -> Event:
+    reason = "embedded at http://127.0.0.1:4321/v1 (model tiny-mentor) failed (503): no slot is free at this moment"
+    return e.CallRetried(agent=agent, attempt=attempt, failure="transient", reason=reason + " and so on" * 20)
+
+
+def test_retries_of_one_agent_are_told_once_in_ten_seconds_and_without_the_address() -> None:
+    events = [_retried("a", n) if n % 2 else _retried("b", n) for n in range(1, 13)]
+    lines = _tell(STARTED, *events)[1:]
+    told = [line[8:].split(" tries again ")[0] for line in lines]
+    assert told == ["a", "b", "a", "b"]
+    assert lines[2].startswith(
+        "  0:11  a tries again (transient, attempt 11 failed): the endpoint failed (503): no slot"
+    )
+    assert all(len(line) < 130 and "127.0.0.1" not in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("decision", "sentence", "wanted"),
+    [
+        ("not_validated", "not validated: no verifier", "verdict not_validated: no verifier"),
+        ("accept", "accept: 0.0 % → 75.0 %", "verdict accept: 0.0 % → 75.0 %"),
+    ],
+)
+def test_a_decision_is_said_once(tmp_path: Path, decision: str, sentence: str, wanted: str) -> None:
+    verdict = e.VerdictReached(decision=decision, sentence=sentence)
+    assert _tell(verdict)[0].endswith(f"  {wanted}")
+    run = write_run(tmp_path / "runs", until="finished")
+    table = summary(run)
+    table["verdict"] |= {"decision": decision, "sentence": sentence}
+    assert wanted.replace("verdict ", "  verdict   ") in summary_lines(table)
+
+
 def test_a_stage_that_is_left_says_what_became_of_its_units() -> None:
     lines = _tell(
         e.StagePlanned(stage="analyse", units=3),

@@ -19,6 +19,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 from textual.screen import Screen
 
@@ -40,10 +41,12 @@ from t2s_tui.theme import Look
 from t2s_tui.widgets.editor import Editor
 from t2s_tui.widgets.pool import Pool
 from tests.t2s_tui.recorded import SKILL, write_run
+from workspace import events as e
 from workspace.errors import ConfigError, InputError, LessonInvalid
+from workspace.events import dump_event
 from workspace.files import write_text
 from workspace.pool import load
-from workspace.run import RunFolder, SeedFolder, engine_lock
+from workspace.run import RunFolder, SeedFolder, engine_lock, load_view
 from workspace.wishes import read_wish, waiting
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -109,6 +112,55 @@ async def test_space_asks_the_engine_to_pause_with_what_the_person_had_seen(run:
         assert (wish.kind, wish.seq) == ("pause", app.feed.view.seq)
 
 
+async def test_space_keeps_a_run_paused_that_waits_for_its_endpoint_and_the_next_one_lets_it_go(
+    run: RunFolder,
+) -> None:
+    lost = [e.EndpointLost(endpoint="h", reason="gone"), e.RunPaused(why="endpoint", detail="cannot reach h")]
+    _append(run, *lost)
+    async with shown(run) as (app, pilot):
+        assert "goes on by itself; space keeps it paused" in text(app)
+        await pilot.press("space")
+        await pilot.pause()
+        assert wishes(run) == ["pause"]
+        _append(
+            run, e.WishGranted(wish="w", what="pause"), e.RunPaused(why="endpoint", detail="cannot reach h; paused")
+        )
+        await until(pilot, lambda: "space goes on" in text(app))
+        await pilot.press("space")
+        await until(pilot, lambda: wishes(run) == ["pause", "resume"])
+
+
+async def test_a_hold_is_lifted_by_the_first_space(run: RunFolder) -> None:
+    _append(run, e.RunPaused(why="hold:analyse", detail="held after analyse"))
+    async with shown(run) as (_, pilot):
+        await pilot.press("space")
+        await until(pilot, lambda: wishes(run) == ["resume"])
+
+
+def _append(run: RunFolder, *found: e.Event) -> None:
+    """What an engine would write now."""
+    last = load_view(run).view
+    with run.journal.open("a") as file:
+        for n, event in enumerate(found, 1):
+            file.write(dump_event(event.model_copy(update={"seq": last.seq + n, "time": last.now + n})) + "\n")
+
+
+async def test_a_stop_under_way_is_in_the_header(run: RunFolder) -> None:
+    _append(run, e.WishGranted(wish="w", what="stop"))
+    async with shown(run) as (app, _):
+        assert "stopping" in text(app).splitlines()[0]
+
+
+async def test_nobody_is_at_work_in_a_lost_run(run: RunFolder) -> None:
+    for size in ((80, 24), (120, 36), (200, 50)):
+        async with shown(run, alive=False, size=size) as (app, pilot):
+            await pilot.pause(0.2)
+            assert "24 cut off" in text(app)
+            assert "running" not in text(app)
+            assert "merging" not in text(app)
+            assert "24/27" not in text(app), "no call is in flight"
+
+
 async def test_stopping_asks_first_and_a_no_changes_nothing(run: RunFolder) -> None:
     async with shown(run) as (app, pilot):
         await pilot.press("X")
@@ -172,7 +224,8 @@ async def test_a_viewer_that_only_reads_leaves_nothing_behind(run: RunFolder) ->
 
 async def test_an_attached_finished_run_ends_with_the_runs_own_code(tmp_path: Path) -> None:
     async with shown(write_run(tmp_path, "finished"), alive=False) as (app, pilot):
-        assert "34 % → 81 %" in text(app)
+        assert "✓ accept: 34 % → 81 %" in text(app)
+        assert text(app).count("accept") == 1
         await pilot.press("q")
     assert app.return_value == 0
 
@@ -393,6 +446,7 @@ async def test_the_verdict_lists_fixed_and_broken_tasks(tmp_path: Path) -> None:
         await pilot.pause(0.2)
         for wanted in ("ACCEPT", "81.0 %", "fixed", "broken", "[+25, +66]"):
             assert wanted in text(app)
+        assert "accept:" not in text(app), "the decision is said once"
 
 
 async def test_home_lists_the_runs_and_deletes_one_only_after_a_yes(tmp_path: Path) -> None:
@@ -418,6 +472,16 @@ async def test_home_without_runs_says_how_to_make_one(tmp_path: Path) -> None:
     app = T2SApp(tmp_path / "nothing", look=Look())
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: "t2s demo" in text(app))
+
+
+async def test_what_is_typed_behind_a_tab_belongs_to_the_next_field(tmp_path: Path) -> None:
+    app = T2SApp(tmp_path / "runs", look=Look())
+    async with app.run_test(size=(120, 36)) as pilot:
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(app.screen, NewRunScreen))
+        for char in "skills/mine\ttraces/mine":  # all at once, as from a paste or a fast hand on a slow line
+            app.post_message(events.Key("tab" if char == "\t" else char, char))
+        await until(pilot, lambda: "--skill skills/mine --traces traces/mine" in " ".join(text(app).split()))
 
 
 async def test_a_new_run_that_lacks_something_names_all_it_lacks(
