@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeVar
 from engine.caller import Caller, Place
 from engine.llm.endpoint import Delta, Message, Reply, Request
 from engine.llm.failures import Capability
+from engine.pause import Stopped
 from engine.reply import BadReply, spoken
 from workspace import events as e
 from workspace.events import STAGES, Event, Role, Stage
@@ -69,6 +70,8 @@ class Agent:
         began = time.monotonic()
         try:
             yield
+        except Stopped:
+            raise  # it had not begun; a later life hires it again
         except Exception as failure:
             self._desk.emit(e.AgentFailed(agent=self.name, reason=e.label(str(failure), 300)))
             self._desk.caller.forget(self.name)

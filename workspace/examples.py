@@ -46,7 +46,8 @@ class _Checked(NamedTuple):
 def examples_edit(skill: Skill, lessons: Sequence[Lesson], most: int, name: str) -> ExamplesMade:
     """The edit with the id `name` that gives `skill` at most `most` examples. `lessons`: best supported first.
 
-    The edit is the program's and not pinned: the guard judges it like a model's.
+    The edit is the program's and not pinned: the guard judges it like a model's. It claims no support of its own, so
+    that a new section of examples stands below the rules.
     """
     checked = _check(skill, lessons) if most > 0 else _Checked([], ())
     chosen = choose(checked.fit, most)
@@ -87,15 +88,14 @@ def one_line(text: str) -> str:
 def _edit(skill: Skill, chosen: Sequence[tuple[Lesson, Example]], name: str) -> Edit:
     text = "\n\n".join(render(example) for _, example in chosen)
     names = tuple(dict.fromkeys(lesson.id for lesson, _ in chosen))
-    support = tuple(sorted({task for lesson, _ in chosen for task in lesson.tasks}))
     section = next((b.id for b in outline(skill.body).blocks if b.kind == "heading" and b.title == TITLE), None)
     if section:
         return AppendToSection(
-            id=name, section=section, text=text, lessons=names, support=support, sources=(name,), author="program",
+            id=name, section=section, text=text, lessons=names, sources=(name,), author="program",
             reason="true cases, copied",
         )  # fmt: skip
     return AddSection(
-        id=name, title=TITLE, text=text, lessons=names, support=support, sources=(name,), author="program",
+        id=name, title=TITLE, text=text, lessons=names, sources=(name,), author="program",
         reason="true cases, copied",
     )  # fmt: skip
 

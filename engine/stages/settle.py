@@ -5,7 +5,6 @@ Everything here is done by program on the merged edits; no model is asked.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -26,6 +25,7 @@ from workspace.patch import Dropped, Edit, Patch, dumps_patch, edit_text
 from workspace.pool import load
 from workspace.provenance import dump_provenance, provenance
 from workspace.skill import Skill, load_skill, save_skill
+from workspace.unified import changed_files
 
 SETTLE = "settle"
 FEW = 10
@@ -157,24 +157,11 @@ def _as_example(row: Entry, settled: Settled) -> Entry:
 def _write(seed: Seed, settled: Settled, pool: Sequence[Lesson], ledger: Sequence[Entry]) -> None:
     folder = seed.folder
     save_skill(settled.skill, folder.candidate / seed.s0.name)
-    write_text(folder.diff, diff_text(seed.s0, settled.skill))
+    write_text(folder.diff, "".join(part["diff"] for part in changed_files(seed.s0, settled.skill)))
     rows = [v.model_dump(mode="json") for v in settled.violations]
     write_text(folder.violations, dump_toml({"format": 1, "violations": rows}))
     write_text(folder.provenance, dump_provenance(provenance(settled, pool)))
     write_text(folder.ledger, dump_ledger(ledger))
-
-
-def diff_text(before: Skill, after: Skill) -> str:
-    """A unified diff over all text files of two skills."""
-    parts: list[str] = []
-    for path in sorted({*before.files, *after.files}):
-        old, new = before.files.get(path, ""), after.files.get(path, "")
-        if isinstance(old, str) and isinstance(new, str) and old != new:
-            lines = difflib.unified_diff(
-                old.splitlines(keepends=True), new.splitlines(keepends=True), f"a/{path}", f"b/{path}"
-            )
-            parts += [line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines]
-    return "".join(parts)
 
 
 def _tell(seed: Seed, settled: Settled, quarantined: Sequence[Edit]) -> None:

@@ -18,7 +18,6 @@ from t2s_tui.commands.common import (
     runs_folder,
     the_run,
 )
-from t2s_tui.commands.unified import changed_files
 from t2s_tui.commands.watching import show
 from t2s_tui.narrate import summary_lines
 from t2s_tui.plain import Interrupts
@@ -28,6 +27,7 @@ from workspace.files import remove
 from workspace.run import RunFolder, alive, runs_in
 from workspace.skill import load_skill
 from workspace.summary import STOPPING, first_skill, result_skill, short_summary, summary
+from workspace.unified import changed_files
 
 
 def configure_ls(parser: argparse.ArgumentParser) -> None:

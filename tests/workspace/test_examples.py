@@ -46,7 +46,7 @@ def test_examples_show_the_task_and_the_right_answer_and_never_the_wrong_one() -
     assert _body(made).endswith(
         "## Examples\n\n- Task: What is 2 + 2?\n  Answer: 4\n\n- Task: Which colour?\n  Answer: blue\n"
     )
-    assert made.edit and (made.edit.lessons, made.edit.support) == (("t001-L1", "t002-L1"), ("t001", "t002"))
+    assert made.edit and (made.edit.lessons, made.edit.support) == (("t001-L1", "t002-L1"), ())
 
 
 def test_a_skill_that_has_examples_gets_more_in_the_same_section() -> None:
