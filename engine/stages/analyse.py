@@ -6,7 +6,6 @@ retyped by the model. Without a verifier at hand in this stage, lessons are mark
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -251,8 +250,3 @@ def _schema() -> dict[str, Any]:
         "required": ["lessons", "none"],
         "additionalProperties": False,
     }
-
-
-def learnt_from(analyses: Sequence[Analysis]) -> list[str]:
-    """All lesson ids of some analyses, in plan order."""
-    return [lesson for analysis in analyses for lesson in analysis.lessons]

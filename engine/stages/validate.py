@@ -5,6 +5,7 @@ The test tasks are opened once, for the accepted candidate, and decide nothing.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 
 from engine.context import Round
@@ -15,7 +16,7 @@ from engine.stages.settle import Candidate
 from engine.together import together
 from workspace.errors import T2SError
 from workspace.events import TestOpened, VerdictReached
-from workspace.files import dump_toml, write_text
+from workspace.files import dump_toml, read_lines, write_text
 from workspace.ids import trajectory_id
 from workspace.score import TestScores, Verdict, not_validated, verdict
 from workspace.skill import Skill
@@ -77,7 +78,21 @@ async def _sides(
     sides: list[tuple[str, Skill]] = [(BASE, round.s0), *((c.side, c.skill) for c in candidates)]
     repeats = round.ctx.config.verdict.repeats
     round.ctx.crew.plan("validate", len(sides) * len(tasks) * repeats, round.prefix + split)
-    return await together(_side(round, domain, split, tasks, name, skill) for name, skill in sides)
+    found = await together(_side(round, domain, split, tasks, name, skill) for name, skill in sides)
+    _keep(round, split, dict(zip((name for name, _ in sides), found, strict=True)))
+    return found
+
+
+def _keep(round: Round, split: str, sides: Mapping[str, Scores]) -> None:
+    """`scores.jsonl`: one line a split, side and task; a split that is measured again replaces its lines."""
+    path = round.folder.scores
+    others = [line for line in (read_lines(path) if path.exists() else ()) if json.loads(line)["split"] != split]
+    rows = [
+        json.dumps({"split": split, "side": side, "task": task, "scores": list(scores)})
+        for side, found in sides.items()
+        for task, scores in found.items()
+    ]
+    write_text(path, "".join(f"{line}\n" for line in [*others, *rows]))
 
 
 async def _side(round: Round, domain: Domain, split: str, tasks: Sequence[Task], side: str, skill: Skill) -> Scores:

@@ -50,7 +50,7 @@ def test_no_reply_breaks_the_parser(text: str) -> None:
         found = parse_json(Reply(text=text), Shape)
     except BadReply:
         return
-    found.name.encode()
+    assert found.name.encode()
 
 
 @given(st.text())
@@ -62,7 +62,7 @@ def test_any_text_is_data_or_a_bad_reply(text: str) -> None:
 
 
 def test_half_characters_are_replaced_before_a_reply_is_kept() -> None:
-    well_formed(Reply(text="a\ud83db", reasoning="\udc00")).model_dump_json().encode()
+    assert well_formed(Reply(text="a\ud83db", reasoning="\udc00")).model_dump_json().encode()
 
 
 def test_labelled_lines_come_in_blocks() -> None:
