@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> int:
         if not run.config.is_file():
             raise InputError(f"{arguments.run} is not the folder of a run: no run.toml in it")
         config = with_knobs(run_config(run), dict(_pair(text) for text in arguments.knob))
-        options = Options(arguments.watch_stdin, arguments.accept_changes)
+        options = Options(arguments.watch_stdin, arguments.accept_changes, arguments.replan)
         with engine_lock(run):
             return asyncio.run(live(run, config, options))
     except T2SError as error:
@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("run", help="folder of the run")
     parser.add_argument("--watch-stdin", action="store_true", help="stop softly when standard input ends")
     parser.add_argument("--accept-changes", action="store_true", help="do again what read a changed input")
+    parser.add_argument("--replan", action="store_true", help="make the merge plan of the last round anew")
     parser.add_argument("--knob", action="append", default=[], metavar="KEY=VALUE", help="a knob for this life")
     return parser
 

@@ -17,10 +17,11 @@ from typing import NamedTuple, Protocol
 
 from engine.lifeline import Lifeline
 from engine.llm.endpoint import Delta, Endpoint, Reply, Request
-from engine.llm.failures import CallFailed, Rejected, Unreachable
+from engine.llm.failures import CallFailed, Overflow, Rejected, Unreachable
 from engine.llm.gate import Gate
 from engine.llm.retry import next_wait
 from engine.pause import Pause
+from engine.window import Windows
 from workspace.events import CallRetried, Event, UsageCounted, label
 from workspace.files import Appender, digest, read_from
 from workspace.run import RunFolder
@@ -49,10 +50,12 @@ class Listener(Protocol):
 class Record:
     """The finished calls of a run on disk; in memory only where each one stands.
 
-    `finished` counts calls, `prompt` and `completion` the tokens that earlier lives paid, `skipped` unreadable lines.
+    `finished` counts calls, `prompt` and `completion` the tokens that earlier lives paid, `skipped` unreadable lines;
+    `windows` learns from each line how many tokens the characters of its prompt were.
     """
 
-    def __init__(self, run: RunFolder) -> None:
+    def __init__(self, run: RunFolder, windows: Windows | None = None) -> None:
+        self.windows = windows or Windows()
         self._path = run.calls
         self._file = Appender(run.calls)
         self._places: dict[str, tuple[int, int]] = {}
@@ -69,9 +72,12 @@ class Record:
             return None
         return Reply.model_validate(json.loads(read_from(self._path, *place))["reply"])
 
-    def add(self, key: str, place: Place, reply: Reply) -> None:
+    def add(self, key: str, place: Place, request: Request, reply: Reply) -> None:
         """Put a finished call on record. Raises `DiskError`."""
-        row = {"key": key, "agent": place.agent, "turn": place.turn, "reply": reply.model_dump()}
+        characters = sum(len(m.content) for m in request.messages)
+        sent = {"model": request.model, "characters": characters}
+        row = {"key": key, "agent": place.agent, "turn": place.turn, **sent, "reply": reply.model_dump()}
+        self.windows.count(request.model, characters, reply.prompt_tokens)
         line = json.dumps(row, ensure_ascii=False).encode() + b"\n"
         self._places[key] = (self._file.append(line), len(line))
         self._by_agent.setdefault(place.agent, []).append(key)
@@ -109,6 +115,7 @@ class Record:
             self.finished += 1
             self.prompt += row["reply"]["prompt_tokens"] or 0
             self.completion += row["reply"]["completion_tokens"] or 0
+            self.windows.count(row.get("model", ""), row.get("characters", 0), row["reply"]["prompt_tokens"])
         except (ValueError, KeyError, TypeError):
             self.skipped += 1
 
@@ -130,6 +137,7 @@ class Caller:
         self._pause = pause
         self._lifeline = lifeline
         self._record = record
+        self.windows = record.windows
         self._emit = emit
         self._dice = random.Random()
         self._count = UsageCounted(calls=record.finished, prompt=record.prompt, completion=record.completion)
@@ -147,8 +155,12 @@ class Caller:
         key = digest(place.agent, str(place.turn), request.model_dump_json(exclude={"json_schema"}))
         if (known := self._record.find(key)) is not None:
             return known
-        reply = well_formed(await self._attempts(place, request, listener))
-        self._record.add(key, place, reply)
+        try:
+            reply = well_formed(await self._attempts(place, request, listener))
+        except Overflow as failure:
+            self.windows.learn(request.model, failure.sizes.limit)
+            raise
+        self._record.add(key, place, request, reply)
         self._add(calls=1, prompt=reply.prompt_tokens or 0, completion=reply.completion_tokens or 0)
         return reply
 

@@ -23,6 +23,7 @@ from engine.stages.settle import Candidate, settle_candidate
 from engine.stages.validate import judge
 from engine.together import together
 from workspace.events import NoteLeft, SkillAccepted, SkillRejected
+from workspace.files import remove
 from workspace.pool import versions
 from workspace.score import Verdict
 from workspace.skill import Skill, save_skill
@@ -73,6 +74,8 @@ def _arm_hold(round: Round) -> None:
 
 
 def _take(round: Round, verdict: Verdict, accepted: Candidate | None) -> Skill | None:
+    if verdict.decision != "accept":
+        remove(round.ctx.run.skill(round.number))  # of an earlier end of this round, before somebody changed a lesson
     if accepted is None:
         round.ctx.emit(SkillRejected(skill=round.s0.name))
         if round.number > 1:

@@ -29,7 +29,9 @@ from engine.llm.gate import Gate
 from engine.llm.open import Opened, open_endpoint
 from engine.pause import Pause, Stopped
 from engine.prompt import Prompts, copy_prompts
+from engine.replan import set_plans_aside
 from engine.together import first_cause
+from engine.window import Windows
 from workspace import events as e
 from workspace.config import Config
 from workspace.errors import DiskError, T2SError
@@ -60,6 +62,7 @@ class Options(NamedTuple):
 
     watch_stdin: bool = False
     accept_changes: bool = False
+    replan: bool = False
     knobs: Mapping[str, str] = {}
 
 
@@ -91,7 +94,7 @@ async def _evolve(
 ) -> int:
     gate = Gate(opened.limit)
     pause = Pause(journal.emit, gate)
-    record = Record(run)
+    record = Record(run, Windows(opened.windows, run.endpoints))
     patience = config.endpoint.wait if options.watch_stdin else None
     lifeline = Lifeline(opened.endpoint, pause, journal.emit, patience)
     caller = Caller(opened.endpoint, gate, pause, lifeline, record, journal.emit)
@@ -109,6 +112,8 @@ async def _evolve(
         view=journal.view,
     )
     _begin(run, config, opened, before, journal)
+    if options.replan:
+        set_plans_aside(run, journal.emit)
     ears = Ears(run, pause, gate, journal.emit, before.seq, crew.forget_fresh)
     ending = await _until_the_end(context, ears, journal, options)
     record.close()

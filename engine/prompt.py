@@ -40,9 +40,14 @@ class Prompts:
     """The prompts of one run."""
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._prompts = {p.stem: parse_prompt(p.stem, read_text(p), p) for p in sorted(folder.glob("*.md"))}
 
     def __getitem__(self, name: str) -> Prompt:
+        """Raises `ConfigError` when the run has no such prompt: it is older than this version."""
+        if name not in self._prompts:
+            known = ", ".join(self._prompts) or "none"
+            raise ConfigError(f"no prompt {name!r} in {self._folder} (found: {known}); the run is of another version")
         return self._prompts[name]
 
     def digests(self) -> dict[str, str]:

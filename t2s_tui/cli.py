@@ -40,7 +40,10 @@ COMMANDS: dict[str, Command] = {
     "stop": Command("control", "stop a run; it can be resumed"),
     "rm": Command("runs", "delete a run"),
     "lessons": Command("lessons", "list, read, edit, drop, pin, restore or add lessons"),
+    "lint": Command("lint", "what is wrong with a skill, with file and line"),
+    "apply": Command("apply", "put a patch file into a skill, with all guards; never half"),
     "diff": Command("runs", "what changed between the first skill and the result"),
+    "blame": Command("blame", "where each line of a skill comes from: edit, lessons, quoted turns"),
     "local": Command("setup", "the embedded model: install, serve, status"),
     "doctor": Command("setup", "check endpoint, model, disk and terminal"),
 }

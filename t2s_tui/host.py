@@ -91,6 +91,7 @@ def start(
     watch: bool = False,
     knobs: Mapping[str, str] | None = None,
     accept_changes: bool = False,
+    replan: bool = False,
     new: bool = False,
     called_off: Callable[[], bool] = lambda: False,
 ) -> Engine:
@@ -106,6 +107,7 @@ def start(
     options = ["--watch-stdin"] if watch else []
     options += [part for key, value in (knobs or {}).items() for part in ("--knob", f"{key}={value}")]
     options += ["--accept-changes"] if accept_changes else []
+    options += ["--replan"] if replan else []
     offset = _end_of_lines(run.journal)
     said = _size(run.log)
     engine = Engine(_spawn(run, options, watch))

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
 from typing import NamedTuple
 
+from workspace.clashes import clashes
 from workspace.outline import is_markdown, outline_of
 from workspace.patch import Edit
-from workspace.place import Plan, Put, Refusal, Span, nested, place, plan_of
+from workspace.place import Plan, Put, Refusal, Span, place, plan_of
 from workspace.skill import Skill, split_lines
 from workspace.weave import Woven, weave
 
@@ -94,48 +94,7 @@ def _plans(skill: Skill, edits: Sequence[Edit]) -> tuple[dict[str, Plan], list[R
 
 
 def _conflicts(plans: Mapping[str, Plan]) -> tuple[Conflict, ...]:
-    pairs = combinations(sorted(plans), 2)
-    found = ((a, b, _clash(plans[a], plans[b])) for a, b in pairs)
-    return tuple(Conflict(a, b, why) for a, b, why in found if why)
-
-
-def _clash(one: Plan, other: Plan) -> str | None:
-    if one.creates and other.creates:
-        a, b = one.creates[0], other.creates[0]
-        if a.casefold() == b.casefold():
-            return f"both create {a}"
-        if nested(a, b):
-            return f"{a} and {b} cannot both be files"
-    for plan, its in ((one, other), (other, one)):
-        if plan.deletes and (plan.deletes == its.deletes or any(put.file == plan.deletes for put in its.puts)):
-            return f"{plan.deletes} is deleted"
-    pairs = ((a, b) for a in one.puts for b in other.puts if a.file == b.file)
-    return next((why for a, b in pairs if (why := _overlap(a, b))), None)
-
-
-def _overlap(a: Put, b: Put) -> str | None:
-    if a.is_range and b.is_range:
-        start, end = max(a.start, b.start), min(a.end, b.end)
-        links_only = a.how == b.how == "remove" and not a.anchor and not b.anchor
-        return None if start >= end or links_only else f"both change {_lines(a.file, start, end)}"
-    taken, put = (a, b) if a.is_range else (b, a)
-    if not taken.is_range or not taken.start <= put.start <= taken.end:
-        return None
-    where = _lines(taken.file, taken.start, taken.end)
-    if taken.start < put.start < taken.end:
-        return f"one takes away {where}, the other puts text inside"
-    if put.held and taken.anchor and put.anchor[0] not in taken.anchor and _holds(taken, put.held):
-        return f"one takes away {where}, the other is anchored inside"
-    headless = put.how == "append" and taken.how == "remove" and put.anchor[0] in taken.anchor
-    return f"one takes away {where} with the section the other writes to" if headless else None
-
-
-def _holds(taken: Put, lines: tuple[int, int]) -> bool:
-    return taken.start <= lines[0] < lines[1] <= taken.end
-
-
-def _lines(file: str, start: int, end: int) -> str:
-    return f"line {end} of {file}" if end == start + 1 else f"lines {start + 1}–{end} of {file}"
+    return tuple(Conflict(a, b, why) for a, b, why in clashes(plans))
 
 
 def _applied(skill: Skill, plans: Mapping[str, Plan]) -> Applied:
@@ -144,8 +103,11 @@ def _applied(skill: Skill, plans: Mapping[str, Plan]) -> Applied:
     placed: list[Placed] = []
     origins: dict[str, tuple[str | None, ...]] = {}
     sources: dict[str, tuple[int | None, ...]] = {}
-    for file in sorted({put.file for put in puts}):
-        woven = _woven(skill, file, [put for put in puts if put.file == file])
+    by_file: dict[str, list[Put]] = {}
+    for put in puts:
+        by_file.setdefault(put.file, []).append(put)
+    for file, its in sorted(by_file.items()):
+        woven = _woven(skill, file, its)
         files[file] = woven.text
         origins[file], sources[file] = woven.origins, woven.sources
         placed += [Placed(w.edit, file, w.start, w.end) for w in woven.written]

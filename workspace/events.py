@@ -282,8 +282,20 @@ class MergePlanned(Event):
 
 
 class MergeStarted(Event):
+    """`way` is joint or guided, `why` it was chosen; told again when a merge goes on in another way or in parts."""
+
     kind = "merge.started"
     node: str
+    way: str = ""
+    why: str = ""
+    parts: int = 1
+
+
+class MergeReplanned(Event):
+    """The plan is made anew from all patches; nodes whose names begin with `prefix` no longer stand."""
+
+    kind = "merge.replanned"
+    prefix: str = ""
 
 
 class MergeDone(Event):

@@ -56,6 +56,17 @@ _HOMES = (
         ),
     ),
 )  # fmt: skip
+_MACHINE = (
+    _Shape(
+        "a folder of one machine", ("/tmp/", "/mnt/", "/var/", "/opt/", "/workspace/", "/data/", ":\\", "\\\\"),
+        re.compile(
+            r"(?<![\w/.:~$}*-])/(?:tmp|mnt|var(?!/(?:log|run|tmp)\b)|opt(?!/homebrew\b)|workspace|data)/[\w.-]*\w[^\s`\"')\]>,;]*"
+            r"|(?<![\w\\])[A-Za-z]:\\{1,2}(?!(?:Users|Windows|Program Files|path)\b)\w[^\s`\"')\]>,;]*"
+            r"|(?:^|(?<=[\s`\"'(]))\\\\[A-Za-z][\w.-]+\\[A-Za-z$][\w$.-]+(?:\\[^\s`\"')\]>,;]*)?",
+            re.MULTILINE,
+        ),
+    ),
+)  # fmt: skip
 _ANYBODY = {"user", "username", "you", "me", "name", "yourname", "example", "someone", "public", "shared"}
 _URL = re.compile(r"https?://[^\s<>()\[\]\"'`]+", re.IGNORECASE)
 _NOWHERE = re.compile(r"(?:.*\.)?(?:example(?:\.(?:com|org|net))?|test|invalid|localhost)|127\.0\.0\.1|0\.0\.0\.0|::1")
@@ -113,7 +124,7 @@ def controls(text: str) -> Iterator[Hazard]:
     U+001B. Tabs and all line ends (LF, CR LF, CR) pass."""
     seen: set[tuple[int, str]] = set()
     for found in _CONTROLS.finditer(text):
-        line, name = _line(text, found.start()), f"U+{ord(found[0]):04X}"
+        line, name = line_at(text, found.start()), f"U+{ord(found[0]):04X}"
         if (line, name) not in seen:
             seen.add((line, name))
             yield Hazard(line, name, f"holds the control character {name}")
@@ -122,7 +133,7 @@ def controls(text: str) -> Iterator[Hazard]:
 def secrets(text: str) -> Iterator[Hazard]:
     """Keys and tokens in their known shapes."""
     for what, found in _found(text, _SECRETS):
-        yield Hazard(_line(text, found.start()), found[0], f"looks like {what} ({found[0][:5]}…)")
+        yield Hazard(line_at(text, found.start()), found[0], f"looks like {what} ({found[0][:5]}…)")
 
 
 def home_paths(text: str) -> Iterator[Hazard]:
@@ -131,7 +142,17 @@ def home_paths(text: str) -> Iterator[Hazard]:
         name = found["home"] or found["user"] or found["windows"] or ""
         if name.lower() not in _ANYBODY:
             told = f"names {_shown(found[0])}, which exists on one machine only; use a relative path"
-            yield Hazard(_line(text, found.start()), found[0], told)
+            yield Hazard(line_at(text, found.start()), found[0], told)
+
+
+def machine_paths(text: str) -> Iterator[Hazard]:
+    """Other absolute paths that hardly exist elsewhere: /tmp/x, /mnt/x, /data/x, D:\\x, \\\\server\\share, …
+
+    The bare folder (/tmp), a pattern (/tmp/<name>), tools and devices (/usr/bin/env, /dev/null) pass.
+    """
+    for _, found in _found(text, _MACHINE):
+        told = f"names {_shown(found[0])}, which other machines hardly have; use a relative path"
+        yield Hazard(line_at(text, found.start()), found[0], told)
 
 
 def poison(text: str, known: str) -> Iterator[Hazard]:
@@ -140,10 +161,10 @@ def poison(text: str, known: str) -> Iterator[Hazard]:
     for found in _URL.finditer(text) if "://" in text else ():
         url = _bare(found[0])
         if url not in _urls(known) and not _NOWHERE.fullmatch(_host(url)):
-            yield Hazard(_line(text, found.start()), url, f"brings the new address {_shown(url)}")
+            yield Hazard(line_at(text, found.start()), url, f"brings the new address {_shown(url)}")
     for what, found in _found(text, _POISON):
         if found[0] not in known:
-            yield Hazard(_line(text, found.start()), found[0], f"{what}: {_shown(found[0])}")
+            yield Hazard(line_at(text, found.start()), found[0], f"{what}: {_shown(found[0])}")
 
 
 def _found(text: str, shapes: tuple[_Shape, ...]) -> Iterator[tuple[str, re.Match[str]]]:
@@ -177,5 +198,6 @@ def _host(url: str) -> str:
         return ""
 
 
-def _line(text: str, position: int) -> int:
+def line_at(text: str, position: int) -> int:
+    """The line, from 1, that the character at `position` stands on."""
     return text.count("\n", 0, position) + 1

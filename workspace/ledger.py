@@ -28,11 +28,12 @@ class Entry(BaseModel):
 
 
 class Ending(NamedTuple):
-    """How an output edit ended."""
+    """How an output edit ended; `file` where that is not the file the edit names."""
 
     edit: Edit
     state: Fate
     reason: str = ""
+    file: str = ""
 
 
 class Loss(NamedTuple):
@@ -92,7 +93,6 @@ def load_ledger(text: str) -> list[Entry]:
 def _edit_row(source: str, ending: Ending) -> Entry:
     edit = ending.edit
     place = getattr(edit, "block", None) or getattr(edit, "section", None) or getattr(edit, "after", None) or ""
-    file = getattr(edit, "path", "") or edit.file
-    return Entry(
-        what="edit", id=source, state=ending.state, reason=ending.reason, file=file, block=str(place), edit=edit.id
-    )
+    file = ending.file or getattr(edit, "path", "") or edit.file
+    block = "" if ending.file else str(place)
+    return Entry(what="edit", id=source, state=ending.state, reason=ending.reason, file=file, block=block, edit=edit.id)

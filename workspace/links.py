@@ -9,10 +9,9 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from workspace.outline import Outline, is_markdown, outline
+from workspace.outline import Outline, is_markdown, outline, reader
 from workspace.skill import Skill, front_matter_end, split_lines
 
 _INLINE = re.compile(r"!?\[([^\]]*)\]\(\s*<?([^)\s>]*)>?[^)]*\)")
@@ -44,7 +43,7 @@ def links(text: str) -> tuple[Target, ...]:
     lines = split_lines(text)
     head = max(front_matter_end(lines), 0)
     body = "".join(["\n"] * head + lines[head:])
-    tokens = MarkdownIt("commonmark").enable("table").parse(body)
+    tokens = reader().parse(body)
     return tuple(target for token in tokens if token.type == "inline" for target in _targets(token, lines))
 
 

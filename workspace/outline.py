@@ -8,9 +8,10 @@ line numbers and never rendered again. Lines are counted from 0, ends are exclus
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import PurePosixPath
 from typing import Literal, NamedTuple
 
@@ -82,14 +83,14 @@ class Outline:
 
     def block(self, name: str) -> Block | None:
         """The block with id `name`."""
-        return next((b for b in self.blocks if b.id == name), None)
+        return self._by_id.get(name)
 
     @property
     def top(self) -> Block:
         """The place after the front matter."""
-        return next(b for b in self.blocks if b.id == TOP)
+        return self._by_id[TOP]
 
-    @property
+    @cached_property
     def headings(self) -> tuple[Block, ...]:
         """The headings outside any container."""
         return tuple(b for b in self.blocks if b.kind == "heading")
@@ -97,13 +98,16 @@ class Outline:
     def section_of(self, name: str) -> str:
         """The id of the heading that the block stands under, or `top`; a heading is its own section."""
         here = self.block(name)
-        above = [b for b in self.headings if here and b.start <= here.start]
-        return above[-1].id if above else TOP
+        above = bisect_right(self._heading_starts, here.start) if here else 0
+        return self.headings[above - 1].id if above else TOP
 
     def own_end(self, section: Block) -> int:
         """Where the section's own content ends: before its first sub-heading, blank lines excluded."""
-        later = [b.start for b in self.headings if b.start >= section.end and b.id != section.id]
-        return self.back(min([*later, len(self.lines)]), section.end)
+        later = bisect_left(self._heading_starts, section.end)
+        if later < len(self.headings) and self.headings[later].id == section.id:
+            later += 1
+        end = self._heading_starts[later] if later < len(self.headings) else len(self.lines)
+        return self.back(end, section.end)
 
     def back(self, line: int, floor: int = 0) -> int:
         """`line`, moved up over the blank lines before it, but not above `floor`."""
@@ -113,7 +117,26 @@ class Outline:
 
     def lists_at(self, line: int) -> frozenset[str]:
         """The ids of all lists that `line` is part of."""
-        return frozenset(b.id for b in self.blocks if b.kind == "list" and b.start <= line < b.end)
+        return self._lists[line] if 0 <= line < len(self._lists) else frozenset()
+
+    @cached_property
+    def _by_id(self) -> Mapping[str, Block]:
+        return {b.id: b for b in reversed(self.blocks)}
+
+    @cached_property
+    def _heading_starts(self) -> tuple[int, ...]:
+        return tuple(b.start for b in self.headings)
+
+    @cached_property
+    def _lists(self) -> tuple[frozenset[str], ...]:
+        """Of each line the lists around it; lines of one list share one set."""
+        row: list[frozenset[str]] = [frozenset()] * len(self.lines)
+        for b in self.blocks:
+            if b.kind == "list":
+                before, around = row[b.start], row[b.start] | {b.id}
+                for line in range(b.start, b.end):
+                    row[line] = around if row[line] == before else row[line] | {b.id}
+        return tuple(row)
 
 
 def blank(line: str) -> bool:
@@ -181,7 +204,13 @@ def _tokens(lines: Sequence[str], head: int) -> list[Token]:
     body = ["\n"] * head + [
         line.removeprefix("\ufeff") if n == 0 else line for n, line in enumerate(lines[head:], head)
     ]
-    return MarkdownIt("commonmark").enable("table").parse("".join(body))
+    return reader().parse("".join(body))
+
+
+@lru_cache(maxsize=1)
+def reader() -> MarkdownIt:
+    """The Markdown parser, which keeps nothing between texts; making one costs more than reading a short text."""
+    return MarkdownIt("commonmark").enable("table")
 
 
 def _blocks(tokens: Sequence[Token]) -> Iterator[Block]:
@@ -253,15 +282,26 @@ def _named(blocks: Sequence[Block], head: int, length: int) -> tuple[Block, ...]
     nested = [b for b in numbered if b.kind not in {"front_matter", "definition"}]
     headings = [b for b in numbered if b.kind == "heading"]
     first = headings[0].start if headings else length
+    ends = _section_ends(headings, length)
     named = [Block(TOP, "top", head, head, section_end=first)]
     for b in numbered:
         parent = nested[int(b.parent)].id if b.parent is not None else None
-        later = (h.start for h in headings if b.kind == "heading" and h.start > b.start and h.level <= b.level)
-        end = next(later, length) if b.kind == "heading" else b.end
-        named.append(b._replace(parent=parent, section_end=end))
+        named.append(b._replace(parent=parent, section_end=ends.get(b.id, b.end)))
     if head:
         named[:2] = [named[1], named[0]]
     return tuple(named)
+
+
+def _section_ends(headings: Sequence[Block], length: int) -> dict[str, int]:
+    """Of each heading the line of the next one of its level or above: read from the end, lower ones are covered."""
+    ends: dict[str, int] = {}
+    open_: list[Block] = []
+    for heading in reversed(headings):
+        while open_ and open_[-1].level > heading.level:
+            open_.pop()
+        ends[heading.id] = open_[-1].start if open_ else length
+        open_.append(heading)
+    return ends
 
 
 def _fences(tokens: Iterable[Token]) -> Iterator[Fence]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from workspace.files import write_text
 from workspace.run import RunFolder
-from workspace.summary import ledger_rows, summary
+from workspace.summary import ledger_rows, summary, violation_rows
 
 FATES = ("in_skill", "withheld", "quarantined", "dropped", "failed")
 
@@ -28,12 +28,22 @@ def _lines(run: RunFolder, table: dict[str, Any]) -> Iterator[str]:
     for name, total in (("lessons", "learned"), ("edits", "proposed")):
         row = table[name]
         yield f"| {name} | {row[total]} | {' | '.join(str(row.get(fate, 0)) for fate in FATES)} |"
+    yield from _contradictions(run)
     stayed_out = [row for row in ledger_rows(run) or [] if row.what == "edit" and row.state != "in_skill"]
     if stayed_out:
         yield ""
         yield "## Edits that stayed out"
         yield ""
         yield from (f"- `{row.id}` {row.state}: {_plain(row.reason)}" for row in stayed_out)
+
+
+def _contradictions(run: RunFolder) -> Iterator[str]:
+    told = [row["message"] for row in violation_rows(run) if row["rule"] == "contradiction"]
+    if told:
+        yield ""
+        yield "## Rules that contradicted each other"
+        yield ""
+        yield from (f"- {_plain(message)}" for message in told)
 
 
 def _verdict(verdict: dict[str, Any] | None) -> Iterator[str]:

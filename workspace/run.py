@@ -165,6 +165,11 @@ class SeedFolder:
         return self.tree / "plan.toml"
 
     @property
+    def plan_before(self) -> Path:
+        """The plan that somebody wants made anew; the new one takes its place."""
+        return self.tree / "plan-before.toml"
+
+    @property
     def patch(self) -> Path:
         return self.path / "patch.toml"
 

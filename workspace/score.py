@@ -47,7 +47,8 @@ class Verdict(BaseModel):
     `interval` is the paired bootstrap interval, shown only. `ceiling` is the largest gain that is still plausible
     (an interval that stays honest when few or no tasks changed); below the smallest gain worth having it rejects.
     `p` is already multiplied by `looks`. `more_needed`: about how many more tasks until a decision, None when no
-    number would do or none is needed. `baseline` … `p` are None when nothing was validated.
+    number would do or none is needed. `baseline` … `p` are None when nothing was validated. `side` is the candidate
+    that the verdict is on (s0, s1, …).
     """
 
     model_config = ConfigDict(frozen=True)
@@ -66,6 +67,7 @@ class Verdict(BaseModel):
     looks: int = 1
     more_needed: int | None = None
     test: TestScores | None = None
+    side: str = ""
 
 
 def not_validated(reason: str) -> Verdict:

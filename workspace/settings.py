@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from workspace.events import STAGES as STAGES
 from workspace.events import Stage
+from workspace.rule_names import switchable
 
 Kind = Literal["input", "content", "knob"]
 Role = Literal["solver", "analyst", "proposer", "merger", "judge"]
@@ -227,9 +228,25 @@ class RunSettings(_Section):
 class BudgetSettings(_Section):
     """How large the skill may grow."""
 
-    lines: int = _input(500, "The most lines of SKILL.md.", ge=20)
-    tokens: int = _input(5000, "The most tokens of SKILL.md, estimated.", ge=200)
+    lines: int = _input(500, "SKILL.md has fewer lines than this.", ge=20)
+    tokens: int = _input(5000, "SKILL.md has fewer tokens than this, estimated.", ge=200)
     examples: int = _input(12, "The most examples the skill shows.", ge=0)
+
+
+class RuleSettings(_Section):
+    """Which rules the guard holds edits and skills to; docs/rules.md explains each. `t2s lint` reads this too."""
+
+    off: Annotated[tuple[str, ...], AfterValidator(switchable)] = _input(
+        (), "Rules that are not looked at.", example=["unlinked"]
+    )
+    warn: Annotated[tuple[str, ...], AfterValidator(switchable)] = _input(
+        (), "Rules that only warn and keep no edit out.", example=["headings"]
+    )
+    reference_lines: int = _input(300, "A file under references/ has fewer lines than this.", ge=20)
+    support: Annotated[int, Field(ge=1)] | Literal["auto"] = _input(
+        "auto", "Distinct tasks behind a rule of SKILL.md; auto: 1 below 10 trajectories, then 3 %, at least 2."
+    )
+    allow_scripts: bool = _input(False, "Edits may write and change files under scripts/.")
 
 
 class Config(_Section):
@@ -247,6 +264,7 @@ class Config(_Section):
     verdict: VerdictSettings = VerdictSettings()
     run: RunSettings = RunSettings()
     budgets: BudgetSettings = BudgetSettings()
+    rules: RuleSettings = RuleSettings()
 
 
 class Setting(NamedTuple):

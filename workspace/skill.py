@@ -15,7 +15,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from pydantic import BaseModel, ConfigDict, field_validator
 from ruamel.yaml import YAML
@@ -88,23 +88,69 @@ class Skill(BaseModel):
         return Skill(name=self.name, files=files, executable=tuple(p for p in self.executable if p in files))
 
 
+class Fault(NamedTuple):
+    """What keeps a folder from being a skill: the guard's `rule`, the file, its line (0 for all of it), a sentence."""
+
+    rule: str
+    file: str
+    line: int
+    message: str
+
+
+class Opened(NamedTuple):
+    """A folder as far as it could be read. `foreign` are the files whose text is not that of a file in the folder."""
+
+    skill: Skill
+    faults: tuple[Fault, ...]
+    foreign: frozenset[str] = frozenset()
+
+
 def load_skill(folder: Path) -> Skill:
     """The skill in `folder`; its name is the front matter's, else the folder's.
 
     Raises `SkillError`: no such folder, no SKILL.md, unreadable front matter (file:line), a symbolic link inside.
     """
-    if not folder.is_dir():
-        raise SkillError(f"{folder}: no such folder; a skill is a folder with a {MAIN}")
-    if not (folder / MAIN).is_file():
-        raise SkillError(f"{folder}: no {MAIN} in it, so it is not a skill; create one with --create NAME --about TEXT")
-    _refuse_links(folder)
-    paths = [path for path in walk(folder) if not _hidden(path.relative_to(folder))]
-    files = {_name(path, folder): _content(path) for path in paths}
+    _need_main(folder)
+    for path in _links(folder):
+        raise SkillError(f"{path}: a symbolic link inside a skill; put a copy of the file there")
+    files = {_name(path, folder): _content(path) for path in _files(folder)}
     if not isinstance(body := files[MAIN], str):
         raise SkillError(f"{folder / MAIN}: not UTF-8 text")
-    name = read_front_matter(body, folder / MAIN).get("name")
-    runs = tuple(path.relative_to(folder).as_posix() for path in paths if path.stat().st_mode & 0o100)
-    return Skill(name=name if isinstance(name, str) and name else folder.resolve().name, files=files, executable=runs)
+    read_front_matter(body, folder / MAIN)
+    return _skill(folder, files)
+
+
+def open_skill(folder: Path) -> Opened:
+    """What can be read of `folder`, and everything that `load_skill` would refuse it for but its front matter.
+
+    Raises `SkillError` where there is no such folder or no SKILL.md in it.
+    """
+    _need_main(folder)
+    faults = [_link_fault(path, folder) for path in _links(folder)]
+    files: dict[str, str | bytes] = {}
+    for path in _files(folder):
+        name = path.relative_to(folder).as_posix()
+        if fault := path_fault(name):
+            faults.append(Fault("path", name, 0, f"the file name cannot be used: {fault}"))
+        else:
+            files[name] = _content(path)
+    foreign = frozenset({MAIN}) - files.keys()
+    body = files.setdefault(MAIN, read_bytes(folder / MAIN))
+    if isinstance(body, bytes):
+        foreign = frozenset({MAIN})
+        files[MAIN] = body.decode("utf-8", "replace")
+        faults += [Fault("encoding", MAIN, line, "is not UTF-8 text") for line in [bad_byte_line(body)] if line]
+    return Opened(_skill(folder, files), tuple(faults), foreign)
+
+
+def bad_byte_line(content: bytes) -> int:
+    """The line, from 1, of the first byte that no text has: a NUL or what is not UTF-8; 0 without one."""
+    bad = content.find(b"\0")
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        bad = error.start if bad < 0 else min(bad, error.start)
+    return content[:bad].count(b"\n") + 1 if bad >= 0 else 0
 
 
 def save_skill(skill: Skill, folder: Path) -> None:
@@ -178,6 +224,22 @@ def read_front_matter(text: str, where: Path | str) -> dict[str, Any]:
         raise SkillError(f"{at(where, error.line)}: {error}") from error
 
 
+class HeadFault(NamedTuple):
+    """Why front matter cannot be read; `line` counts from 1."""
+
+    line: int
+    message: str
+
+
+def front_matter_fault(text: str) -> HeadFault | None:
+    """What keeps the YAML head of `text` from being read; None when it can be, or when there is none."""
+    try:
+        _parse_head(text)
+    except _BadHead as error:
+        return HeadFault(error.line, str(error))
+    return None
+
+
 class _BadHead(Exception):
     def __init__(self, line: int, message: str) -> None:
         super().__init__(message)
@@ -229,7 +291,33 @@ def _content(path: Path) -> str | bytes:
         return data
 
 
-def _refuse_links(folder: Path) -> None:
-    for path in sorted(folder.rglob("*")):
-        if path.is_symlink() and not _hidden(path.relative_to(folder)):
-            raise SkillError(f"{path}: a symbolic link inside a skill; put a copy of the file there")
+def _need_main(folder: Path) -> None:
+    if folder.is_file():
+        raise SkillError(f"{folder} is a file; a skill is a folder with a {MAIN}, so name {folder.parent}")
+    if not folder.is_dir():
+        raise SkillError(f"{folder}: no such folder; a skill is a folder with a {MAIN}")
+    if not (folder / MAIN).is_file():
+        raise SkillError(f"{folder}: no {MAIN} in it, so it is not a skill; create one with --create NAME --about TEXT")
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in walk(folder) if not _hidden(path.relative_to(folder))]
+
+
+def _links(folder: Path) -> list[Path]:
+    return [p for p in sorted(folder.rglob("*")) if p.is_symlink() and not _hidden(p.relative_to(folder))]
+
+
+def _link_fault(path: Path, folder: Path) -> Fault:
+    leads_out = not path.resolve().is_relative_to(folder.resolve())
+    message = f"a symbolic link{' that leads out of the skill' if leads_out else ''}; put a copy of the file there"
+    return Fault("path", path.relative_to(folder).as_posix(), 0, message)
+
+
+def _skill(folder: Path, files: Mapping[str, str | bytes]) -> Skill:
+    body = files[MAIN]
+    head = _parse_head(body) if isinstance(body, str) and front_matter_fault(body) is None else {}
+    name = head.get("name")
+    own_name = name if isinstance(name, str) and name else folder.resolve().name
+    runs = tuple(path for path in sorted(files) if (folder / path).stat().st_mode & 0o100)
+    return Skill(name=own_name, files=files, executable=runs)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +20,7 @@ from workspace.files import read_lines, read_text, read_toml
 from workspace.journal import read_events
 from workspace.ledger import FATES, Entry, load_ledger
 from workspace.pool import lesson_ids
-from workspace.run import RunFolder, SeedFolder, load_view
+from workspace.run import RoundFolder, RunFolder, SeedFolder, load_view
 from workspace.score import Verdict
 from workspace.view import RunView
 
@@ -155,6 +156,12 @@ def ledger_rows(run: RunFolder) -> list[Entry] | None:
     return [row for file in files for row in _ledger(file)]
 
 
+def violation_rows(run: RunFolder) -> list[dict[str, Any]]:
+    """What the guard and the judge found in every seed's candidate in all rounds."""
+    files = [seed.violations for seed in _seeds(run) if seed.violations.is_file()]
+    return [row for file in files for row in read_toml(file).get("violations", [])]
+
+
 def phases(run: RunFolder) -> dict[str, float]:
     """Stage → seconds from its first start to its last finish, by the engines' clocks; so far, where it goes on."""
     clock = last = 0.0
@@ -177,10 +184,17 @@ def first_skill(run: RunFolder) -> Path | None:
 
 
 def result_skill(run: RunFolder) -> Path | None:
-    """The folder of what the run made: the last accepted skill, else the last candidate; None before there is one."""
-    accepted = [skill for n in range(len(run.rounds()), 0, -1) if (skill := _only_folder(run.skill(n)))]
-    candidates = [skill for seed in reversed(_seeds(run)) if (skill := _only_folder(seed.candidate))]
-    return next(iter([*accepted, *candidates]), None)
+    """The folder of what the run made: the last accepted skill, else the last round's candidate (of several the one the
+    verdict is on); None before there is one."""
+    accepted = (_only_folder(run.skill(n)) for n in range(len(run.rounds()), 0, -1))
+    candidates = (_candidate(each) for each in reversed(run.rounds()))
+    return next((skill for skill in chain(accepted, candidates) if skill), None)
+
+
+def _candidate(round: RoundFolder) -> Path | None:
+    chosen = str(read_toml(round.verdict).get("side", "")) if round.verdict.is_file() else ""
+    seeds = sorted(round.seeds(), key=lambda seed: seed.name != chosen)
+    return next((skill for seed in seeds if (skill := _only_folder(seed.candidate))), None)
 
 
 def _seeds(run: RunFolder) -> list[SeedFolder]:

@@ -7,6 +7,7 @@ than what it has drawn.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Literal
 
@@ -217,6 +218,10 @@ class RunView(BaseModel):
                 self.nodes[event.node] = NodeRow(
                     id=event.node, level=event.level, children=event.children, seq=event.seq
                 )
+            case e.MergeReplanned():
+                gone = [name for name in self.nodes if re.fullmatch(rf"{re.escape(event.prefix)}m\d+-\d+", name)]
+                for name in gone:
+                    del self.nodes[name]
             case e.MergeStarted() | e.MergeDone() | e.MergeFailed():
                 self._node(event)
             case e.EditMerged():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
@@ -26,12 +26,14 @@ class Opened(NamedTuple):
     """An endpoint ready for calls, the model of roles that name none, and how many calls may be in flight.
 
     `latest_first`: later stages go first; a server that pays for each change of prompt finishes a stage instead.
+    `windows`: by model the tokens of its context, as far as the server tells.
     """
 
     endpoint: Endpoint
     model: str
     limit: int
     latest_first: bool = True
+    windows: Mapping[str, int] = {}
 
 
 @asynccontextmanager
@@ -43,7 +45,8 @@ async def open_endpoint(run: RunFolder, config: Config) -> AsyncGenerator[Opened
         return
     endpoint = _remote(config)
     try:
-        yield Opened(endpoint, await _checked_model(endpoint, config), _limit(config, LIMIT))
+        model = await _checked_model(endpoint, config)
+        yield Opened(endpoint, model, _limit(config, LIMIT), windows=await endpoint.windows(model))
     finally:
         await endpoint.close()
 
@@ -66,7 +69,9 @@ async def _embedded(run: RunFolder, config: Config) -> AsyncGenerator[Opened]:
         endpoint = EmbeddedEndpoint(server, chat)
         keeper = asyncio.create_task(server.supervise(RESTARTS), name="embedded-server")
         try:
-            yield Opened(endpoint, server.model, _limit(config, server.slots), latest_first=False)
+            windows = {server.model: server.window}
+            limit = _limit(config, server.slots)
+            yield Opened(endpoint, server.model, limit, latest_first=False, windows=windows)
         finally:
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)

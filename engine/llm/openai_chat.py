@@ -8,14 +8,14 @@ the one retry loop is the caller's.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from engine.llm.clocks import Clocks
 from engine.llm.endpoint import Delta, Reply, Request
-from engine.llm.failures import CallFailed, Capability, Fatal, Target, classify
+from engine.llm.failures import CallFailed, Capability, Fatal, Target, classify, table
 from engine.llm.reading import Reading
 from workspace.settings import TimeoutSettings
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 CONNECTIONS = 1024
 KEEP_ALIVE = 4.0  # seconds; uvicorn (vLLM) and llama.cpp close a connection that was idle for 5
+WINDOW_NAMES = ("max_model_len", "n_ctx", "context_length", "context_window", "max_context_length")
 LIST_WITHIN = 15.0  # seconds for GET /models
 DRAIN_WITHIN = 0.25  # seconds to wait for the end of a finished stream, so that its connection can be used again
 
@@ -56,6 +57,8 @@ class OpenAIChat:
         self._target = Target(self.name, self.base_url, model_default, key_env, bool(api_key))
         self._key = api_key or ""
         self._dialect = _Dialect()
+        self._windows: dict[str, int] = {}
+        self._is_llama = False
         self._client = _client(self.base_url, self._key, self.timeouts.connect, keep_alive)
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta | Reply, None]:
@@ -90,7 +93,30 @@ class OpenAIChat:
                 raise Capability(f"{self._target.place} has no list of models", "models") from None
             raise failure from _shown_cause(error)
         rows: list[Any] = page.data or []
+        self._windows = {str(row.id): window for row in rows if (window := window_of(table(row.model_extra)))}
+        self._is_llama = any(str(row.owned_by) == "llamacpp" for row in rows)
         return [str(row.id) for row in rows]
+
+    async def windows(self, model: str) -> dict[str, int]:
+        """Tokens of the models' contexts, from the last list of models; of llama.cpp, from its `/props`, what a slot has.
+
+        A server that does not tell gives no entry; a refused call may tell later.
+        """
+        if self._is_llama and (window := await self._slot_window()):
+            self._windows[model] = window
+        return dict(self._windows)
+
+    async def _slot_window(self) -> int:
+        from httpx2 import HTTPError
+        from openai import OpenAIError
+
+        clocks = Clocks(self.timeouts.model_copy(update={"first_token": LIST_WITHIN}), self._target)
+        address = self.base_url.removesuffix("/v1") + "/props"
+        try:
+            props = table(await clocks.wait(self._client.get(address, cast_to=object)))
+        except (OpenAIError, HTTPError, CallFailed):
+            return 0  # switched off, as it can be; nothing follows from that
+        return window_of(table(props.get("default_generation_settings")))
 
     async def close(self) -> None:
         """Close all connections; calls in flight end as `Transient`."""
@@ -189,6 +215,16 @@ def _body(request: Request, model_default: str, dialect: _Dialect) -> dict[str, 
         schema = {"name": "t2s_reply", "schema": request.json_schema, "strict": True}
         body["response_format"] = {"type": "json_schema", "json_schema": schema}
     return body | request.extra
+
+
+def window_of(row: Mapping[str, Any]) -> int:
+    """Tokens of a context by any of the names that servers give it (vLLM, llama.cpp, SGLang, routers); 0 = not told."""
+    for part in (row, table(row.get("meta")), table(row.get("top_provider"))):
+        for name in WINDOW_NAMES:
+            value = part.get(name)
+            if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+                return value
+    return 0
 
 
 def _shown_cause(error: Exception) -> Exception | None:

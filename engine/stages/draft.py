@@ -1,4 +1,5 @@
-"""Stage draft: the skill a run starts from. A given one is frozen already; a created one is drafted by the model."""
+"""Stage draft: the skill a run starts from. A given one is frozen already; a created one is drafted by the model from
+its description and sample tasks alone, and breaks no rule of the lint before any other stage starts."""
 
 from __future__ import annotations
 
@@ -8,10 +9,13 @@ from engine.crew import Failed, Job
 from engine.llm.endpoint import Reply
 from engine.reply import BadReply, spoken
 from workspace.errors import T2SError
-from workspace.files import dump_toml
+from workspace.files import dump_toml, read_text
+from workspace.guard import lint
 from workspace.skill import Skill, load_skill, new_skill, save_skill
+from workspace.trajectory import load_trajectory
 
 SAMPLES = 3
+LONGEST = 1500  # characters of a sample task
 
 
 async def starting_skill(ctx: Context) -> Skill:
@@ -25,7 +29,7 @@ async def starting_skill(ctx: Context) -> Skill:
 async def _draft(ctx: Context, name: str) -> None:
     prompt, model = ctx.prompts["drafter"], ctx.model("proposer")
     about = ctx.config.skill.about
-    tasks = "\n".join(f"<task>{task.prompt}</task>" for task in _samples(ctx))
+    tasks = "\n".join(f"<task>{asked}</task>" for asked in _samples(ctx))
     ctx.crew.plan("draft", 1)
 
     async def write() -> str:
@@ -42,9 +46,17 @@ async def _draft(ctx: Context, name: str) -> None:
         raise T2SError(f"the first version of skill {name} could not be drafted: {made.reason}")
 
 
-def _samples(ctx: Context):
+def _samples(ctx: Context) -> list[str]:
+    """What a few tasks ask, without anything an agent did: of the domain, else of the trajectories brought along."""
     domain, settings = ctx.domain, ctx.config.domain
-    return domain.tasks("evolve", settings.evolve, settings.seed)[:SAMPLES] if domain else ()
+    if domain:
+        return [task.prompt for task in domain.tasks("evolve", settings.evolve, settings.seed)[:SAMPLES]]
+    asked: dict[str, None] = {}
+    for path in sorted(ctx.run.round(1).trajectories.glob("t*.jsonl")):
+        asked[load_trajectory(read_text(path), path).question[:LONGEST]] = None
+        if len(asked) == SAMPLES:
+            break
+    return [question for question in asked if question]
 
 
 def _read_draft(reply: Reply, name: str) -> Skill:
@@ -52,4 +64,7 @@ def _read_draft(reply: Reply, name: str) -> Skill:
     label, _, description = head.strip().partition(":")
     if not found or label.strip().upper() != "DESCRIPTION" or not body.strip():
         raise BadReply("send one line `DESCRIPTION: …`, a line `---`, and then the Markdown body")
-    return new_skill(name, description.strip()[:1024], body.strip() + "\n")
+    skill = new_skill(name, description.strip()[:1024], body.strip() + "\n")
+    if faults := [f"line {v.line}: {v.message}" for v in lint(skill, folder_name=name) if v.severity == "error"]:
+        raise BadReply(f"the draft breaks rules: {'; '.join(faults)}. Send the whole corrected draft again")
+    return skill

@@ -16,15 +16,15 @@ from engine.crew import Failed, Job
 from engine.llm.endpoint import Reply
 from engine.reply import BadReply, parse_json
 from workspace.apply import Refusal, place
+from workspace.aside import rule_section
 from workspace.events import PatchProposed
 from workspace.ids import edit_id
 from workspace.lesson import Lesson
-from workspace.outline import annotated_skill, outline, without_marks
+from workspace.outline import annotated_skill, without_marks
 from workspace.patch import AddSection, AppendToSection, Dropped, Edit, Patch, dumps_patch, loads_patch
 from workspace.pool import load
 from workspace.skill import Skill
 
-RULE_SECTIONS = ("rules", "gotchas", "conventions", "guidelines", "instructions", "how to", "what to do")
 NEW_SECTION = "Rules"
 _EDIT: TypeAdapter[Edit] = TypeAdapter(Edit)
 
@@ -93,12 +93,6 @@ def _placed(s0: Skill, name: str, lesson: Lesson) -> Edit:
     if section:
         return AppendToSection(section=section, text=f"- {lesson.claim}", **common)
     return AddSection(title=NEW_SECTION, text=f"- {lesson.claim}", **common)
-
-
-def rule_section(skill: Skill) -> str | None:
-    """The id of the first heading of SKILL.md whose title speaks of rules."""
-    headings = [b for b in outline(skill.body).blocks if b.kind == "heading"]
-    return next((b.id for wanted in RULE_SECTIONS for b in headings if wanted in (b.title or "").lower()), None)
 
 
 async def _asked(seed: Seed, unit: str, lessons: Sequence[Lesson]) -> tuple[list[Edit], list[Dropped]]:

@@ -37,9 +37,9 @@ async def judge(round: Round, candidates: Sequence[Candidate]) -> tuple[Verdict,
         result = not_validated(
             "the traces come without tasks to try the skill on" if domain is None else "no tasks held out"
         )
-        return _reached(round, result), best
+        return _reached(round, result, best), best
     if not any(candidate.changed for candidate in candidates):
-        return _reached(round, _nothing_learnt(settings.validation)), None
+        return _reached(round, _nothing_learnt(settings.validation), best), None
     tasks = domain.tasks("validation", settings.validation, settings.seed)
     base, *rows = await _sides(round, domain, "validation", tasks, candidates)
     results = [_compare(round, base, scores, len(candidates)) for scores in rows]
@@ -47,7 +47,7 @@ async def judge(round: Round, candidates: Sequence[Candidate]) -> tuple[Verdict,
     best, result = candidates[number], results[number]
     if result.decision == "accept" and settings.test:
         result = result.model_copy(update={"test": await _test(round, domain, best)})
-    return _reached(round, result), best if result.decision == "accept" else None
+    return _reached(round, result, best), best if result.decision == "accept" else None
 
 
 def _compare(round: Round, base: Scores, candidate: Scores, looks: int) -> Verdict:
@@ -120,7 +120,8 @@ def _nothing_learnt(n: int) -> Verdict:
     )
 
 
-def _reached(round: Round, result: Verdict) -> Verdict:
+def _reached(round: Round, result: Verdict, best: Candidate) -> Verdict:
+    result = result.model_copy(update={"side": best.side})
     for split in ("validation", "test"):
         round.ctx.crew.leave("validate", round.prefix + split)
     write_text(round.folder.verdict, dump_toml({"format": 1, **result.model_dump(mode="json")}))

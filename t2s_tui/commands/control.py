@@ -62,6 +62,7 @@ def _configure_going_on(parser: argparse.ArgumentParser) -> None:
         else:
             parser.add_argument(flag, dest=key, metavar=flag.rpartition("-")[2].upper(), help=setting.sentence)
     parser.add_argument("--accept-changes", action="store_true", help="redo what read an input that has changed")
+    parser.add_argument("--replan", action="store_true", help="make the merge plan anew from all patches")
     parser.add_argument("--detach", action="store_true", help="start the engine and return")
     add_faces(parser)
 
@@ -105,6 +106,10 @@ def _resume(arguments: argparse.Namespace) -> int:
     run = the_run(arguments)
     knobs = _knobs(arguments, run)
     if alive(run):
+        if arguments.replan:
+            raise BusyError(
+                f"run {run.id} is at work, and its plan stays while it is; `t2s stop {run.id}`, then --replan"
+            )
         return _go_on(arguments, run, knobs)
     loaded = load_view(run)
     how = face(arguments)
@@ -114,6 +119,7 @@ def _resume(arguments: argparse.Namespace) -> int:
             watch=how != "tui" and not arguments.detach,
             knobs=knobs,
             accept_changes=arguments.accept_changes,
+            replan=arguments.replan,
             called_off=interrupts.any,
         )
         if arguments.detach:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from itertools import combinations
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.workspace.markdowns import edits_of, markdown, unhurried
 from workspace.apply import Applied, Refusal, Refused, Span, apply, conflicts, place
+from workspace.clashes import clash
 from workspace.outline import outline
 from workspace.patch import (
     AddSection,
@@ -18,6 +21,7 @@ from workspace.patch import (
     Link,
     Replace,
 )
+from workspace.place import Plan, plan_of
 from workspace.skill import Skill, split_lines
 
 HEAD = "---\nname: x\ndescription: d\n---\n"
@@ -296,6 +300,13 @@ def test_two_new_files_of_one_path_conflict() -> None:
     assert _conflict(one, Create(id="e2", path="references/n.md/x", text="y", link=link)) == [("e1", "e2")]
 
 
+def test_new_files_are_compared_by_path_alone_however_many_they_are() -> None:
+    link = Link(block="top", text="[n](references/n.md)")
+    names = ["references/n.md", "REFERENCES/n.md", "references/n.md/deep/x.md", "references/other.md"]
+    files = [Create(id=f"e{n}", path=name, text="x", link=link) for n, name in enumerate(names)]
+    assert _conflict(*files) == [("e0", "e1"), ("e0", "e2")]
+
+
 def test_deleting_a_file_conflicts_with_every_edit_of_it() -> None:
     gone = DeleteFile(id="e1", path="references/d.md")
     edit = InsertAfter(id="e2", file="references/d.md", block="b2", text="x")
@@ -384,6 +395,17 @@ def test_the_order_in_which_edits_come_does_not_matter(text: str, data: st.DataO
     edits = data.draw(edits_of(outline(text)))
     assert apply(skill, data.draw(st.permutations(edits))) == apply(skill, edits)
     assert set(conflicts(skill, data.draw(st.permutations(edits)))) == set(conflicts(skill, edits))
+
+
+@unhurried
+@given(markdown(), st.data())
+def test_the_sweep_finds_the_very_conflicts_that_comparing_all_pairs_finds(text: str, data: st.DataObject) -> None:
+    skill = Skill(name="x", files={"SKILL.md": text, "references/x.md": "# X\n\nSee [main](../SKILL.md).\n"})
+    drawn = [edit for _ in range(3) for edit in data.draw(edits_of(outline(text)))]
+    edits = [edit.model_copy(update={"id": f"e{n:02d}"}) for n, edit in enumerate(drawn)]
+    plans = {e.id: plan for e in edits if isinstance(plan := plan_of(skill, e), Plan)}
+    pairs = ((a, b, clash(plans[a], plans[b])) for a, b in combinations(sorted(plans), 2))
+    assert [tuple(c) for c in conflicts(skill, edits)] == [pair for pair in pairs if pair[2]]
 
 
 @unhurried

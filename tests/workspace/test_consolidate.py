@@ -1,11 +1,13 @@
 """Conservation and support: whatever a model answers, no edit vanishes and the program counts."""
 
+import time
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from workspace.consolidate import Group, MergeReply, aliases, group_alike, lost, merged_edit, outvoted, reconcile
 from workspace.ledger import Ending, Loss, edit_rows, lesson_rows, unaccounted
-from workspace.patch import AppendToSection, Delete, Dropped, Edit
+from workspace.patch import AppendToSection, Delete, Dropped, Edit, edit_text
 
 
 def edit(
@@ -107,3 +109,90 @@ def test_rules_for_other_cases_are_no_contradiction() -> None:
     amber = edit(1, "- Tickets about charges and invoices go to the queue AMBER.", tasks=("a", "b"))
     slate = edit(2, "- Tickets about passwords and signing in go to the queue SLATE.")
     assert outvoted([amber, slate]) == {}
+
+
+# --- order, places, people ---------------------------------------------------------------------------------------
+
+WORDS = st.sampled_from(
+    ["- Write dates as DD-MON-YYYY.", "- write dates as DD-MON-YYYY", "- Write dates as YYYY-MM-DD.", "- Sort rows.",
+     "- Always sort the rows.", "- Sort the rows by name.", "- Recalculate the sheet.", "- x"]
+)  # fmt: skip
+
+
+@st.composite
+def several(draw: st.DrawFn) -> list[Edit]:
+    rows = draw(st.lists(st.tuples(WORDS, st.sampled_from(["b2", "b3"]), st.integers(0, 9), st.booleans()), max_size=9))
+    return [
+        edit(n, text, section=block, tasks=(f"k{task}",), pinned=pinned and task == 0)
+        for n, (text, block, task, pinned) in enumerate(rows, 1)
+    ]
+
+
+def as_sets(groups: list[list[Edit]]) -> set[frozenset[str]]:
+    return {frozenset(x.id for x in group) for group in groups}
+
+
+@given(several(), st.data())
+def test_groups_and_votes_do_not_depend_on_the_order_of_the_edits(edits: list[Edit], data: st.DataObject) -> None:
+    shuffled = data.draw(st.permutations(edits))
+    assert as_sets(group_alike(shuffled)) == as_sets(group_alike(edits))
+    assert {k: v.id for k, v in outvoted(shuffled).items()} == {k: v.id for k, v in outvoted(edits).items()}
+
+
+@given(several(), st.data())
+def test_a_merged_edit_does_not_depend_on_the_order_of_its_sources(edits: list[Edit], data: st.DataObject) -> None:
+    if edits:
+        merged = [merged_edit("m", order, "", "") for order in (edits, data.draw(st.permutations(edits)))]
+        assert edit_text(merged[0]) == edit_text(merged[1])
+        assert merged[0].support == merged[1].support
+        assert set(merged[0].sources) == set(merged[1].sources) == {x.id for x in edits}
+
+
+@given(several(), REPLIES, st.integers(1, 4))
+def test_a_pinned_edit_keeps_its_words_through_any_number_of_merges(
+    edits: list[Edit], reply: MergeReply, levels: int
+) -> None:
+    pinned = {x.id: edit_text(x) for x in edits if x.pinned}
+    rows = edits
+    for level in range(levels):
+        named = aliases(rows)
+        result = reconcile(named, reply)
+        made = [[named[a] for a in g.sources] for g in result.groups] if level % 2 else group_alike(rows)
+        left = [named[a] for a in result.missing] if level % 2 else []
+        rows = [merged_edit(f"m{level}-E{n}", group, "- other words", "") for n, group in enumerate(made, 1)] + left
+        gone = {s for d in result.dropped for s in named[d.id].sources} if level % 2 else set[str]()
+        assert not gone & pinned.keys()
+    for name, text in pinned.items():
+        kept = [x for x in rows if name in x.sources]
+        assert [(edit_text(x), x.pinned) for x in kept] == [(text, True)]
+
+
+def test_a_removal_is_never_merged_away_into_words_or_into_another_removal() -> None:
+    named = aliases([edit(1), Delete(id="d1", block="b7", support=("t1", "t2")), Delete(id="d2", block="b8")])
+    result = reconcile(named, MergeReply(groups=(Group(sources=("e1", "e2", "e3"), text="- all", reason="one"),)))
+    assert [g.sources for g in result.groups] == [("e1",), ("e2",), ("e3",)]
+
+
+def test_a_drop_without_a_reason_is_no_drop() -> None:
+    named = aliases([edit(1), edit(2)])
+    assert reconcile(named, MergeReply(dropped=(Dropped(id="e1"), Dropped(id="e2", reason=" ")))).missing == (
+        "e1",
+        "e2",
+    )
+
+
+def test_words_that_no_skill_may_hold_give_way_to_the_best_ones() -> None:
+    one, two = edit(1, "- short rule"), edit(2, "- short rule.", tasks=("a", "b"))
+    for text in ("- x\n```\nnever closed", "- " + "word " * 3000, " \n "):
+        assert edit_text(merged_edit("m", [one, two], text, "")) == "- short rule."
+    assert edit_text(merged_edit("m", [one, two], "⟦b4⟧\n- The ⟦b5⟧rule.", "")) == "- The rule."
+
+
+def test_a_large_pool_is_grouped_in_time_that_grows_with_its_size() -> None:
+    verbs = ["save", "trim", "sort", "count", "check", "merge", "copy", "round", "lock", "print"]
+    things = ["sheet", "cell", "row", "table", "header", "chart", "filter", "label", "query", "total"]
+    rows = [f"- Always {v} the {t} of case {n}." for n in range(30) for v in verbs for t in things]
+    began = time.process_time()
+    groups = group_alike([edit(n, text) for n, text in enumerate(rows, 1)])
+    assert sum(map(len, groups)) == 3000
+    assert time.process_time() - began < 5

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.workspace.markdowns import edits_of, markdown, unhurried
-from workspace.guard import RULES, Settled, Violation, compare, guard_edits, lint, settle
+from workspace.guard import RULES, Ruleset, Settled, Violation, compare, guard_edits, lint, settle
 from workspace.outline import outline
 from workspace.patch import (
     AddSection,
@@ -58,8 +60,8 @@ def _broken(edit: Edit, allow_scripts: bool = False) -> set[str]:
     return {v.rule for v in guard_edits(_skill(), [edit], allow_scripts=allow_scripts) if v.stops}
 
 
-def _text(text: str, **more: bool) -> InsertAfter:
-    return InsertAfter(id="e", block=_id("Intro."), text=text, **more)  # pyright: ignore[reportArgumentType]
+def _text(text: str, **more: object) -> InsertAfter:
+    return InsertAfter.model_validate({"id": "e", "block": _id("Intro."), "text": text, **more})
 
 
 def _out(settled: Settled) -> dict[str, str]:
@@ -227,9 +229,9 @@ def test_a_good_skill_breaks_no_rule() -> None:
         ("# T\n\n## A\n\nx\n\n## a\n\ny", ("headings", 12)),
         ("# T\n\nkey AIza01234567890123456789012345678901234", ("secrets", 8)),
         ("# T\n\n/Users/alice/x", ("home-path", 8)),
-        ("x\n" * 500, ("size", 0)),
-        ("word " * 4100, ("size", 0)),
-        ("a\r\nb", ("encoding", 0)),
+        ("x\n" * 500, ("size", 500)),
+        ("word " * 2000 + "\n" + "word " * 2100, ("size", 7)),
+        ("a\nb\r\nc", ("encoding", 7)),
         ("# T\n\nbell \x07", ("control", 8)),
     ],
 )
@@ -258,7 +260,7 @@ def test_a_reference_that_nothing_leads_to_is_found_also_behind_another_referenc
 
 
 def test_a_reference_has_fewer_than_300_lines() -> None:
-    assert _lint("# T", **{"references/d.md": "x\n" * 300}) == {("size", 0)}
+    assert _lint("# T", **{"references/d.md": "x\n" * 300}) == {("size", 300)}
     assert _lint("# T", **{"references/d.md": "x\n" * 299}) == set()
 
 
@@ -271,7 +273,7 @@ def test_a_reference_has_fewer_than_300_lines() -> None:
         (f"name: dates\ndescription: {'x' * 1025}\n", "1025 characters"),
         (f"name: dates\ndescription: {'x' * 501}\n", "hosts cut it"),
         ("name: dates\ndescription: d\nversion: 3\n", "`version` is not a key"),
-        ("name: dates\ndescription: d\nmetadata: [1]\n", "map texts to texts"),
+        ("name: dates\ndescription: d\nmetadata:\n  - 1\n", "map texts to texts"),
         ("name: dates\ndescription: d\nmetadata:\n  version: 1\n", "map texts to texts"),
         (f"name: dates\ndescription: d\ncompatibility: {'x' * 501}\n", "at most 500"),
         ("name: [\n", "not YAML"),
@@ -395,7 +397,158 @@ def test_a_skill_that_was_too_long_before_stays_open_for_edits() -> None:
     skill = _skill(BODY + "\n" + "x\n" * 600)
     settled = settle(skill, [AppendToSection(id="e", section=_id("## Rules"), text="more")])
     assert [e.id for e in settled.kept] == ["e"]
-    assert [(v.rule, v.inherited) for v in settled.violations] == [("size", True)]
+    assert [(v.rule, v.inherited, v.severity) for v in settled.violations] == [("size", True, "warning")]
+    assert settled.violations[0].message == "grew from 620 to 622 lines; fewer than 500 are allowed"
+
+
+BROKEN = """\
+---
+name: My Dates!
+description: d
+---
+
+# T
+
+## New Section
+
+a
+
+## New Section
+
+b
+
+## New Section
+
+c
+
+See [d](references/d.md).
+
+"""
+
+
+def _broken_skill() -> Skill:
+    lines = 869 - BROKEN.count("\n")
+    files = {"SKILL.md": BROKEN + "x\n" * lines, "references/d.md": "# D\n\ntext\n\n```py\nprint()\n\n## Lost\n"}
+    return Skill(name="dates", files=files)
+
+
+def _rows(settled: Settled) -> list[tuple[str, str, int, bool]]:
+    return [(v.rule, v.file, v.line, v.inherited) for v in settled.violations]
+
+
+def test_what_a_bad_skill_already_breaks_is_told_and_blocks_nothing() -> None:
+    edits: list[Edit] = [
+        InsertAfter(id="e1", block="b3", text="- one more rule"),
+        InsertAfter(id="e2", file="references/d.md", block="b2", text="more in the reference"),
+        AddSection(id="e3", title="Good", text="text"),
+    ]
+    settled = settle(_broken_skill(), edits)
+    assert settled.withheld == ()
+    assert sorted(_rows(settled)) == [
+        ("fences", "references/d.md", 7, True),
+        ("fences", "references/d.md", 10, True),
+        ("headings", "SKILL.md", 8, True),
+        ("headings", "SKILL.md", 14, True),
+        ("headings", "SKILL.md", 18, True),
+        ("size", "SKILL.md", 500, True),
+        ("spec", "SKILL.md", 2, True),
+    ]
+    assert not any(v.stops for v in settled.violations)
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("### New Section\n\nd", "headings"),
+        ("## Lost\n\n```py\nopen", "fences"),
+        ("### T\n\na\n\n### T\n\nb", "headings"),
+    ],
+)
+def test_a_new_break_of_an_old_rule_blocks_also_in_a_bad_skill(text: str, rule: str) -> None:
+    settled = settle(_broken_skill(), [_text(text, block="b3"), _text("- fine", id="e2", block="b3")])
+    assert _out(settled) == {"e": rule}
+    assert [e.id for e in settled.kept] == ["e2"]
+
+
+@unhurried
+@given(st.lists(st.sampled_from(["- rule", "text", "### Fine\n\nx", "```\ncode\n```", "- a\n- b"]), max_size=6))
+def test_good_edits_of_a_bad_skill_all_go_in(texts: list[str]) -> None:
+    titled = [text.replace("Fine", f"Fine {n}") for n, text in enumerate(texts)]
+    edits = [InsertAfter(id=f"e{n}", block="b3", text=text) for n, text in enumerate(titled)]
+    settled = settle(_broken_skill(), edits)
+    assert [e.id for e in settled.kept] == [e.id for e in edits]
+    assert all(v.inherited for v in settled.violations)
+
+
+def test_a_swallowed_heading_is_found_with_its_line() -> None:
+    body = "# T\n\n```py\nprint(1)\n" + "".join(f"\n## New Section\n\nrule {n}\n" for n in range(14))
+    found = [v for v in lint(_skill(body)) if v.rule == "fences"]
+    assert [v.line for v in found] == [8, *(11 + 4 * n for n in range(14))]
+    assert "'## New Section' has become code of the fence that line 8 opens" in found[1].message
+
+
+def test_headings_before_a_fence_inside_a_fence_are_found_and_comments_in_closed_ones_are_not() -> None:
+    assert _lint("# T\n\n```py\nx\n\n## Lost\n\n```sh\ny\n```\n") == {("fences", 11), ("fences", 13)}
+    assert _lint("# T\n\n```sh\n# comment\n## comment\n```\n") == set()
+
+
+def test_an_edit_with_the_same_heading_three_times_costs_no_other_edit_its_place() -> None:
+    thrice = AddSection(id="e1", title="More", text="x\n\n### Z\n\na\n\n### Z\n\nb\n\n### Z\n\nc", support=("t1", "t2"))
+    settled = settle(_skill(), [thrice, _text("weak and innocent")])
+    assert _out(settled) == {"e1": "headings"}
+
+
+def test_several_edits_that_each_swallow_text_of_s0_all_wait() -> None:
+    edits: list[Edit] = [
+        InsertAfter(id="e1", block=_id("Intro."), text="<!-- open"),
+        InsertAfter(id="e2", block=_id("See [d](references/d.md)."), text="<script>"),
+        AppendToSection(id="e3", section=_id("## Rules"), text="- fine"),
+    ]
+    assert _out(settle(_skill(), edits)) == {"e1": "structure", "e2": "structure"}
+
+
+def test_without_the_rule_about_fences_text_of_s0_is_still_not_swallowed() -> None:
+    rules = Ruleset(off=frozenset({"fences"}))
+    assert _out(settle(_skill(), [_text("```\nopen")], rules=rules)) == {"e": "structure"}
+
+
+def test_an_open_comment_at_the_very_end_of_a_reference_swallows_nothing() -> None:
+    edit = InsertAfter(id="e", file="references/d.md", block="b1", text="<!-- open")
+    assert _out(settle(_skill(), [edit])) == {}
+
+
+def test_settling_three_thousand_edits_costs_at_most_twice_as_much_each_as_thirty_two() -> None:
+    _cost(32, "warm")
+    small, large = min(_cost(32, f"small {n}") for n in range(3)), _cost(3000, "large")
+    assert large <= 2 * small
+
+
+def _many(count: int, sections: list[str], items: list[str], word: str) -> list[Edit]:
+    """Appended rules, some replaced items, some new sections; support from 1 to 7."""
+    out: list[Edit] = []
+    for n in range(count):
+        support = tuple(f"t{k}" for k in range(n % 7 + 1))
+        if n % 5 == 4:
+            text = f"changed {word} {n}"
+            out.append(Replace(id=f"e{n:04d}", block=items[n % len(items)], text=text, support=support))
+        elif n % 11 == 0:
+            out.append(AddSection(id=f"e{n:04d}", title=f"Topic {n}", text=f"Do {word} {n}.", support=support))
+        else:
+            text = f"- Check {word} {n}."
+            out.append(AppendToSection(id=f"e{n:04d}", section=sections[n % len(sections)], text=text, support=support))
+    return out
+
+
+def _cost(count: int, word: str) -> float:
+    """Seconds of CPU an edit, for `count` edits of a skill with 60 blocks; `word` makes the texts of its own."""
+    parts = (f"## S{n} {word}\n\nText {n}.\n\n- one {n}\n- two {n}" for n in range(15))
+    skill = new_skill("dates", "Use it for dates.", f"# T {word}\n\n" + "\n\n".join(parts) + "\n")
+    plan = outline(skill.body)
+    items = [b.id for b in plan.blocks if b.kind == "item"]
+    edits = _many(count, [h.id for h in plan.headings], items, word)
+    start = time.process_time()
+    settle(skill, edits)
+    return (time.process_time() - start) / count
 
 
 def test_of_two_same_headings_the_less_supported_waits_wherever_it_stands() -> None:

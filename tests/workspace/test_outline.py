@@ -166,3 +166,21 @@ def test_children_lie_within_their_parents(text: str) -> None:
 def test_taking_the_marks_out_gives_the_text_back(text: str) -> None:
     plain = re.sub(r"\r\n?", "\n", text)
     assert without_marks(annotated(text)).removesuffix("\n") == plain.removesuffix("\n")
+
+
+@unhurried
+@given(markdown())
+def test_looking_a_place_up_gives_what_reading_all_blocks_gives(text: str) -> None:
+    plan = outline(text)
+    for line in range(-1, len(plan.lines) + 1):
+        around = {b.id for b in plan.blocks if b.kind == "list" and b.start <= line < b.end}
+        assert plan.lists_at(line) == around
+    for b in plan.blocks:
+        assert plan.block(b.id) == b
+        above = [h.id for h in plan.headings if h.start <= b.start]
+        assert plan.section_of(b.id) == (above[-1] if above else "top")
+    for h in plan.headings:
+        next_ = [x.start for x in plan.headings if x.start > h.start and x.level <= h.level]
+        assert h.section_end == min([*next_, len(plan.lines)])
+        later = [x.start for x in plan.headings if x.start >= h.end]
+        assert plan.own_end(h) == plan.back(min([*later, len(plan.lines)]), h.end)

@@ -1,14 +1,16 @@
 """The merge plan: every patch has one place, and an edited lesson redoes only its own path."""
 
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from workspace.errors import InputError
+from workspace.parts import size
 from workspace.patch import AppendToSection, Patch
-from workspace.tree import Plan, adapt_plan, dump_plan, load_plan, make_plan
+from workspace.tree import Plan, Room, adapt_plan, dump_plan, load_plan, make_plan
 
 
 def patch(name: str, text: str) -> Patch:
@@ -76,3 +78,62 @@ def test_a_plan_survives_its_file_and_a_broken_one_names_it(tmp_path: Path) -> N
     assert load_plan(dump_plan(plan), tmp_path) == plan
     with pytest.raises(InputError, match=r"plan\.toml: `fan_in`"):
         load_plan("format = 1\n", tmp_path / "plan.toml")
+
+
+def ideas(count: int) -> dict[str, Patch]:
+    """Patches of up to five ideas in three wordings each; ids say nothing about the idea."""
+    words = ["save the file", "write dates in full", "recalculate each sheet", "trim all names", "count its rows"]
+    turns = ["{}", "always {}", "{} first"]
+    return {f"t{n:03d}": patch(f"t{n:03d}", turns[n * 7 % 3].format(words[n * n % 5])) for n in range(1, count + 1)}
+
+
+@given(st.integers(1, 40), st.integers(2, 9), st.randoms(use_true_random=False))
+def test_the_plan_is_the_same_whatever_the_order_of_the_patches(count: int, fan_in: int, dice: Random) -> None:
+    given_ = ideas(count)
+    names = list(given_)
+    dice.shuffle(names)
+    assert make_plan({name: given_[name] for name in names}, fan_in, "similar") == make_plan(given_, fan_in, "similar")
+
+
+def test_an_idea_is_spread_over_no_more_batches_than_it_needs() -> None:
+    rows = {"save the file": 8, "write dates in full": 3, "recalculate each sheet": 5, "trim all names": 16}
+    texts = [text for text, count in rows.items() for _ in range(count)]
+    Random(1).shuffle(texts)
+    plan = make_plan({f"t{n:03d}": patch(f"t{n:03d}", text) for n, text in enumerate(texts)}, 8, "similar")
+    batches = [{texts[int(name[1:])] for name in node.children} for node in plan.nodes if node.level == 1]
+    assert {text: sum(text in batch for batch in batches) for text in rows} == {
+        "save the file": 1, "write dates in full": 1, "recalculate each sheet": 1, "trim all names": 2,
+    }  # fmt: skip
+
+
+@given(st.integers(2, 60), st.integers(2, 40), st.integers(1, 4000))
+def test_a_batch_fits_into_the_window_or_holds_two(count: int, fan_in: int, characters: int) -> None:
+    pool = ideas(count)
+    plan = make_plan(pool, fan_in, "similar", Room(1, characters, 4.0))
+    assert 2 <= plan.fan_in <= fan_in
+    below_root = [*plan.patches, *(n.id for n in plan.nodes[:-1])]
+    assert sorted(places(plan)) == sorted(below_root)
+    for node in plan.nodes:
+        if node.level == 1:
+            together = size([e for name in node.children for e in pool[name].edits])
+            assert together <= characters or len(node.children) <= 3
+
+
+def test_a_plan_made_anew_keeps_the_ids_of_nodes_with_the_same_children() -> None:
+    pool = ideas(24)
+    before = make_plan(pool, 4, "given")
+    fewer = {name: p for name, p in pool.items() if name not in ("t001", "t002", "t003", "t004")}
+    after = make_plan(fewer, 4, "given", before=before)
+    old = {(n.level, n.children): n.id for n in before.nodes}
+    same = [n for n in after.nodes if (n.level, n.children) in old]
+    assert len(same) >= 5
+    assert all(n.id == old[n.level, n.children] for n in same)
+    assert len({n.id for n in after.nodes}) == len(after.nodes)
+    assert make_plan(pool, 4, "given", before=before) == before
+
+
+def test_many_late_patches_are_spread_over_the_smallest_batches() -> None:
+    plan = adapt_plan(make_plan(patches(12), 4, "given"), [f"H{n:03d}" for n in range(1, 41)])
+    assert sorted(places(plan)) == sorted([*plan.patches, *(n.id for n in plan.nodes if n.id != plan.root)])
+    assert all(len(node.children) <= 4 for node in plan.nodes)
+    assert plan.path_up("H040")[-1] == plan.root

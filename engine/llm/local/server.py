@@ -74,6 +74,11 @@ class LocalServer:
         return self.ready.slots
 
     @property
+    def window(self) -> int:
+        """Tokens that one request may have, prompt and reply together: the slots share the context evenly."""
+        return self._options.context // max(1, self._options.slots)
+
+    @property
     def pid(self) -> int | None:
         return self._child.pid if self._child else None
 

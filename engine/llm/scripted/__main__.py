@@ -9,8 +9,10 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 from engine.llm.scripted.faults import FAULTS, SPREADS, Weather
+from engine.llm.scripted.replies import Given, read_replies
 from engine.llm.scripted.server import Scripted
 from engine.llm.scripted.settings import Settings
 
@@ -56,11 +58,13 @@ def _settings(given: argparse.Namespace) -> Settings:
         slots=given.slots,
         rate=given.tokens_per_second,
         context=given.context,
+        tells=given.tell_context,
         useless=given.lesson == "useless",
         json_schema=not given.no_json_schema,
         style=given.style,
         retry_after=given.retry_after,
         weather=weather,
+        replies=given.replies,
     )
 
 
@@ -73,6 +77,13 @@ def _fault(text: str) -> tuple[str, float]:
     if kind not in FAULTS or not 0 <= share <= 1:
         raise argparse.ArgumentTypeError(f"{text!r}: write KIND=RATE, KIND one of {', '.join(FAULTS)}, RATE 0 to 1")
     return kind, share
+
+
+def _replies(text: str) -> dict[str, tuple[Given, ...]]:
+    try:
+        return read_replies(Path(text))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise argparse.ArgumentTypeError(f"{text}: no JSON Lines of replies ({error!r})") from error
 
 
 def _number(least: float) -> Callable[[str], float]:
@@ -101,6 +112,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--lesson", choices=("useful", "useless"), default="useful", help="useless: a rule that helps nobody")
     add("--style", choices=STYLES, default="plain", help="how replies are dressed")
     add("--context", type=int, default=0, metavar="TOKENS", help="longer prompts get a 400; 0 has no bound")
+    add("--tell-context", action="store_true", help="say in the list of models how long a prompt may be")
+    add("--replies", type=_replies, default={}, metavar="FILE", help="JSON Lines {role, content}: said in turn by role")
     add("--no-json-schema", action="store_true", help="answer 400 to a response_format")
     add("--watch-stdin", action="store_true", help="end when standard input ends")
     return parser

@@ -1,4 +1,5 @@
-"""The scripted analysts: a lesson that names the house's convention, or one of a dozen that fit any trajectory.
+"""The scripted analysts: the lessons a trajectory spells out (lines `Lesson: title: rule`), a lesson that names the
+house's convention, or one of a dozen that fit any trajectory.
 
 Different trajectories often teach the same, in other words: so support grows and merges have something to join. Most
 quotes really occur; now and then one does not, because models do that too.
@@ -14,6 +15,7 @@ from typing import NamedTuple
 from engine.domains.house import QUEUES, conventions, family_of
 from engine.llm.scripted.chat import Chat, Tag, tags
 
+TOLD = "Lesson: "
 INVENTED = "as the manual of the house clearly says"
 KNOWS = "the skill already says it"
 
@@ -152,7 +154,7 @@ def analyst(chat: Chat, useless: bool = False) -> str:
     """One to three lessons, or none, in the form that the system message asks for."""
     turns, outcome = _case(chat.user)
     chance = chat.chance("analyst")
-    found = [USELESS] if useless else _house(turns, outcome, chance) or _general(chance)
+    found = [USELESS] if useless else _told(turns) or _house(turns, outcome, chance) or _general(chance)
     found = [x for x in found if x.claim not in chat.skill]
     quoted = [x._replace(quote=x.quote or _quote(turns, chance)) for x in found]
     return _json(quoted) if chat.wants_json else _lines(quoted)
@@ -173,6 +175,13 @@ def _case(text: str) -> tuple[list[Tag], Tag]:
         f"expected {said['Right answer']} got {answer}" if "Right answer" in said else said.get("Why it is wrong", "")
     )
     return turns, Tag({"status": "fail"}, right)
+
+
+def _told(turns: list[Tag]) -> list[Taught]:
+    """For tests and benchmarks that must know what there is to learn, and how often."""
+    lines = [line.strip() for turn in turns for line in turn.text.splitlines() if line.strip().startswith(TOLD)]
+    parts = [line.removeprefix(TOLD).partition(": ") for line in lines]
+    return [Taught(title, rule, "", f"{TOLD}{title}: {rule}") for title, _, rule in parts if rule]
 
 
 def _house(turns: list[Tag], outcome: Tag, chance: random.Random) -> list[Taught]:

@@ -6,11 +6,15 @@ import json
 import re
 from typing import Any
 
+from rapidfuzz import fuzz
+
 from engine.domains.house import by_convention, conventions, family_of, naive
 from engine.llm.scripted.analysts import analyst
 from engine.llm.scripted.chat import Chat, dice, table, tags
 from engine.llm.scripted.editors import guided_merger, merger, proposer
 
+_NEVER = re.compile(r"\b(?:never|do not|don't)\b", re.IGNORECASE)
+_SIDE = re.compile(rf"{_NEVER.pattern}|\(idea \d+\)", re.IGNORECASE)
 _EXAMPLES = re.compile(r"^#+ Examples\s*$.*?(?=^#|\Z)", re.MULTILINE | re.DOTALL)
 
 
@@ -60,9 +64,11 @@ def drafter(chat: Chat) -> str:
 
 
 def judge(chat: Chat) -> str:
-    """Two rules contradict each other when only one of them says never."""
-    nevers = [bool(re.search(r"\b(?:never|do not|don't)\b", line, re.I)) for line in _rules(chat.user)[:2]]
-    return f"ANSWER: {'yes' if len(nevers) == 2 and nevers[0] != nevers[1] else 'no'}"
+    """Two rules contradict each other when only one of them says never, of what both speak about."""
+    one, other = [*_rules(chat.user), "", ""][:2]
+    nevers = [bool(_NEVER.search(line)) for line in (one, other)]
+    about = fuzz.token_set_ratio(*(_SIDE.sub("", line).lower() for line in (one, other)))
+    return f"ANSWER: {'yes' if nevers[0] != nevers[1] and about >= 85 else 'no'}"
 
 
 def sentence(question: str) -> str:

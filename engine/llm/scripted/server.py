@@ -21,6 +21,7 @@ from typing import Any, cast
 from engine.llm.scripted import wire
 from engine.llm.scripted.brain import answer
 from engine.llm.scripted.chat import chat_of, table, tokens
+from engine.llm.scripted.replies import Given, Replies
 from engine.llm.scripted.settings import Settings
 from engine.llm.scripted.voice import CREATED, Job, TornOff, speak
 
@@ -37,6 +38,7 @@ class Scripted:
         self._roles: Counter[str] = Counter()
         self._faults: Counter[str] = Counter()
         self._busy = 0
+        self._replies = Replies(settings.replies)
         self._connections: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
@@ -126,7 +128,9 @@ class Scripted:
         if path == "/health":
             return {"status": "ok"}
         if path == "/v1/models":
-            rows = [{"id": m, "object": "model", "created": CREATED, "owned_by": "t2s"} for m in self.settings.models]
+            more = {"max_model_len": self.settings.context} if self.settings.tells else {}
+            about = {"object": "model", "created": CREATED, "owned_by": "t2s", **more}
+            rows = [{"id": name, **about} for name in self.settings.models]
             return {"object": "list", "data": rows}
         return {**self._counts, "in_flight": self._busy, "faults": dict(self._faults), "roles": dict(self._roles)}
 
@@ -179,17 +183,20 @@ class Scripted:
             return wire.error_answer(400, said, code="context_length_exceeded")
         return None
 
-    def _accepted(self, body: dict[str, Any], request: wire.Request) -> Job:
+    def _accepted(self, body: dict[str, Any], request: wire.Request) -> Job | bytes:
         settings, digest = self.settings, _digest(body)
         self._arrivals[digest] += 1
-        given = request.headers.get("x-t2s-attempt", "")
-        arrival = int(given) if given.isdigit() else self._arrivals[digest]
+        said = request.headers.get("x-t2s-attempt", "")
+        arrival = int(said) if said.isdigit() else self._arrivals[digest]
         chat = chat_of(body)
         self._roles[chat.role or "other"] += 1
+        given = self._replies.take(chat.role)
+        if given and given.status != 200:
+            return wire.error_answer(given.status, given.content or "")
         fault = settings.weather.fault(digest, arrival)
-        text = dress(answer(chat, settings.useless), settings.style)
+        text = dress(answer(chat, settings.useless), settings.style) if given is None else given.content or ""
         text = text[: settings.weather.cut(digest, len(text))] if fault == "malformed" else text
-        reasoning = "First the task, then the rules of the house." if settings.style == "thinking" else ""
+        reasoning = _thinking(settings, given)
         asked, said = _prompt_tokens(body), tokens(text) + tokens(reasoning)
         return Job(
             digest=digest,
@@ -202,7 +209,15 @@ class Scripted:
             streams=bool(body.get("stream")),
             tells_usage=bool(table(body.get("stream_options")).get("include_usage")),
             most=body.get("max_tokens") or body.get("max_completion_tokens"),
+            says_null=given is not None and given.content is None,
+            finish=given.finish if given else "stop",
         )
+
+
+def _thinking(settings: Settings, given: Given | None) -> str:
+    if given is not None:
+        return given.reasoning
+    return "First the task, then the rules of the house." if settings.style == "thinking" else ""
 
 
 def dress(text: str, style: str) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from engine.llm.scripted.faults import Weather
+from engine.llm.scripted.replies import Given
 
 
 class Settings(NamedTuple):
@@ -13,7 +15,9 @@ class Settings(NamedTuple):
     slots        chat requests served at once, the others wait in line; 0 = no bound
     rate         tokens a second of one reply; 0 = all at once
     context      tokens that a prompt may have; 0 = no bound
+    tells        the list of models tells the context, as vLLM's does
     retry_after  seconds sent with 429 and 503
+    replies      by role, what is answered instead
     """
 
     models: tuple[str, ...] = ("scripted",)
@@ -21,8 +25,10 @@ class Settings(NamedTuple):
     slots: int = 0
     rate: float = 0.0
     context: int = 0
+    tells: bool = False
     useless: bool = False
     json_schema: bool = True
     style: str = "plain"
     retry_after: float = 0.1
     weather: Weather = Weather()
+    replies: Mapping[str, tuple[Given, ...]] = {}

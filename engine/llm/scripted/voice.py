@@ -21,7 +21,7 @@ class TornOff(Exception):
 
 
 class Job(NamedTuple):
-    """One chat request that will be answered; `most` tokens of `text` are said."""
+    """One chat request that will be answered; `most` tokens of `text` are said, or null in its place."""
 
     digest: str
     arrival: int
@@ -33,13 +33,15 @@ class Job(NamedTuple):
     streams: bool
     tells_usage: bool
     most: int | None
+    says_null: bool = False
+    finish: str = "stop"
 
 
 async def speak(job: Job, writer: asyncio.StreamWriter, settings: Settings) -> None:
     """Answer after the latency drawn for this visit. Raises `TornOff` where the job's fault says so."""
     await asyncio.sleep(settings.weather.delay(job.digest, job.arrival))
     pieces = list(_pieces(job.text))
-    finish = "stop" if job.most is None or len(pieces) <= job.most else "length"
+    finish = job.finish if job.most is None or len(pieces) <= job.most else "length"
     pieces = pieces[: job.most]
     if job.streams:
         await _stream(job, writer, settings, list(_events(job, pieces, finish)))
@@ -92,7 +94,7 @@ async def _whole(job: Job, writer: asyncio.StreamWriter, settings: Settings, tex
     await asyncio.sleep(seconds + (STALL if job.fault == "stall" else 0.0))
     if job.fault in ("disconnect", "stall"):
         raise TornOff
-    message: dict[str, str] = {"role": "assistant", "content": text}
+    message: dict[str, str | None] = {"role": "assistant", "content": None if job.says_null else text}
     if job.reasoning:
         message["reasoning_content"] = job.reasoning
     choice = {"index": 0, "message": message, "finish_reason": finish}
@@ -106,7 +108,7 @@ async def _whole(job: Job, writer: asyncio.StreamWriter, settings: Settings, tex
 def _events(job: Job, pieces: list[str], finish: str) -> Iterator[bytes]:
     """Every event of a stream but the last `[DONE]`."""
     frame = _frame(job, "chat.completion.chunk")
-    deltas: list[dict[str, str]] = [{"role": "assistant", "content": ""}]
+    deltas: list[dict[str, Any]] = [{"role": "assistant", "content": None if job.says_null else ""}]
     deltas += [{"reasoning_content": piece} for piece in _pieces(job.reasoning)]
     deltas += [{"content": piece} for piece in pieces]
     for delta in deltas:

@@ -1,0 +1,84 @@
+"""The guided merge, for small models and as the way back: the program groups edits, the model words each group."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from engine.agent import Agent
+from engine.llm.endpoint import Reply
+from engine.llm.failures import Overflow
+from engine.prompt import Prompt
+from engine.reply import BadReply, parse_lines, spoken
+from workspace.alike import group_alike
+from workspace.consolidate import best_of
+from workspace.drafts import Draft, Drafts
+from workspace.events import label
+from workspace.patch import Edit, edit_text
+
+
+async def guided(agent: Agent, prompt: Prompt, edits: Sequence[Edit], why: str, characters: int = 0) -> Drafts:
+    """Near-duplicates become one edit each, worded by `agent`; the others stay. Nothing is dropped.
+
+    `characters` of texts are shown at once, the best supported first; 0 = all. Raises `CallFailed`.
+    """
+    drafts: list[Draft] = []
+    for group in group_alike(edits):
+        worded = await _one_text(agent, prompt, group, characters)
+        drafts.append(Draft(tuple(group), worded.text, label(f"{why}; {worded.how}" if len(group) > 1 else "")))
+    return Drafts(tuple(drafts))
+
+
+class Worded(NamedTuple):
+    """The one text of a group and how it came about."""
+
+    text: str
+    how: str
+
+
+async def _one_text(agent: Agent, prompt: Prompt, group: Sequence[Edit], characters: int) -> Worded:
+    """One text for several near-duplicates; what a person pinned stays as it is.
+
+    A model that cannot word it loses nothing: the best supported of the texts stands, and the reason says so.
+    """
+    texts = {edit_text(edit).strip() for edit in group}
+    best = edit_text(best_of(group)).strip()
+    if len(texts) == 1 or any(edit.pinned for edit in group):
+        return Worded(best, "words as they were")
+    rules = _by_support(group)
+    rules = _fitting(rules, characters) if characters else rules
+    while len(rules) > 1:
+        try:
+            return Worded(await agent.ask(prompt.messages(rules="\n".join(rules)), _read_rule), "worded as one")
+        except Overflow:
+            rules = rules[: len(rules) // 2]
+        except BadReply as fault:
+            return Worded(best, f"the best supported words kept, since the merger gave none ({fault})")
+    return Worded(best, "the best supported words kept, since the merger's window holds no two of these texts")
+
+
+def _by_support(group: Sequence[Edit]) -> list[str]:
+    """The texts as plain list items, the best supported first: that is all a small model has to read."""
+    ranked = sorted(group, key=lambda x: (-len(x.support), x.id))
+    return list(dict.fromkeys(f"- {edit_text(edit).strip().removeprefix('- ')}" for edit in ranked))
+
+
+def _fitting(rules: Sequence[str], characters: int) -> list[str]:
+    """As many of the first rules as fit; the others say nearly the same."""
+    shown: list[str] = []
+    for rule in rules:
+        characters -= len(rule) + 1
+        if characters < 0 and shown:
+            break
+        shown.append(rule)
+    return shown
+
+
+def _read_rule(reply: Reply) -> str:
+    rule = next((b["RULE"] for b in parse_lines(reply, ("RULE",)) if b.get("RULE")), "")
+    alone = [line.strip() for line in spoken(reply).splitlines() if line.strip()]
+    if not rule and len(alone) == 1 and not alone[0].startswith("<"):
+        rule = alone[0]
+    if not rule:
+        raise BadReply("there is no RULE line; answer with one line `RULE: the rule`")
+    return rule.removeprefix("- ")

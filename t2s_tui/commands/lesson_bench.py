@@ -1,0 +1,95 @@
+"""Where a `t2s lessons` command works: one candidate of one round of a run, and what is known of its lessons there."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from t2s_tui.commands.common import the_run
+from t2s_tui.text import plural
+from workspace import pool
+from workspace.errors import InputError
+from workspace.files import read_text
+from workspace.ledger import Entry, load_ledger
+from workspace.lesson import Lesson
+from workspace.redo import Redo
+from workspace.run import RunFolder, SeedFolder
+
+SHOWN = 8
+
+
+class Bench(NamedTuple):
+    """Candidate `number` of `round`."""
+
+    run: RunFolder
+    round: int
+    number: int
+
+    @property
+    def seed(self) -> SeedFolder:
+        return self.run.round(self.round).seed(self.number)
+
+    @property
+    def name(self) -> str:
+        """For people who asked for a round or candidate that is not the only one."""
+        return f"round {self.round}, candidate s{self.number}"
+
+    def known(self, names: Sequence[str]) -> list[str]:
+        """`names` without repeats. Raises `InputError` with the lessons there are for one that is none of them."""
+        there = list(dict.fromkeys([*pool.lesson_ids(self.seed), *pool.versions(self.seed)]))
+        for name in names:
+            if name not in there:
+                some = ", ".join(there[:SHOWN]) or "none yet"
+                raise InputError(f"no lesson {name!r} (there are: {some}{', …' * (len(there) > SHOWN)})")
+        return list(dict.fromkeys(names))
+
+    def fates(self) -> dict[str, Entry]:
+        """Lesson → what became of it; empty before the candidate is settled."""
+        path = self.seed.ledger
+        rows = load_ledger(read_text(path)) if path.is_file() else []
+        return {row.id: row for row in rows if row.what == "lesson"}
+
+
+def bench(arguments: argparse.Namespace) -> Bench:
+    """The candidate that the command line names: by default the first one of the last round that has any."""
+    run = the_run(arguments)
+    there = {int(each.path.name): [int(seed.name[1:]) for seed in each.seeds()] for each in run.rounds()}
+    begun = [number for number, seeds in there.items() if seeds]
+    if not begun:
+        raise InputError(f"run {run.id} has no lessons yet; `t2s show {run.id}` says how far it is")
+    round = begun[-1] if arguments.round is None else arguments.round
+    if round not in begun:
+        raise InputError(f"run {run.id} has no round {round} with lessons; --round takes {_either(begun)}")
+    if arguments.seed not in there[round]:
+        raise InputError(
+            f"round {round} of run {run.id} has no candidate {arguments.seed}; --seed takes {_either(there[round])}"
+        )
+    return Bench(run, round, arguments.seed)
+
+
+def lesson_table(lesson: Lesson, edited: bool, digest: str, fate: Entry | None) -> dict[str, Any]:
+    """A lesson as plain data: all its keys, and `edited`, `digest` (of its text), `fate`."""
+    ended = {"state": fate.state, "reason": fate.reason, "file": fate.file, "edit": fate.edit} if fate else None
+    return {**lesson.model_dump(mode="json"), "edited": edited, "digest": digest, "fate": ended}
+
+
+def redo_told(redo: Redo) -> str:
+    """What is made again, in one sentence without its end."""
+    parts = [_named("proposal", redo.propose), _named("merge", redo.merges), "settling" if redo.settle else ""]
+    parts += [f"{plural(redo.validation, 'validation try', 'validation tries')}" if redo.validation else ""]
+    parts += [f"{plural(redo.test, 'test try', 'test tries')}" if redo.test else ""]
+    parts += [_named("round", [str(number) for number in redo.rounds])]
+    said = "; ".join(part for part in parts if part)
+    return f"{said}: about {plural(redo.calls, 'model call')}" if said else ""
+
+
+def _named(one: str, names: Sequence[str]) -> str:
+    if not names:
+        return ""
+    some = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+    return f"{one if len(names) == 1 else one + 's'} {some}"
+
+
+def _either(numbers: Sequence[int]) -> str:
+    return " or ".join(map(str, numbers)) if len(numbers) < 3 else f"{numbers[0]} to {numbers[-1]}"
