@@ -15,6 +15,7 @@ from engine.prompt import Prompt, Prompts
 from workspace.events import Event, Stage
 from workspace.files import digest
 from workspace.ids import edit_id
+from workspace.ruleset import DEFAULT, Ruleset
 from workspace.run import RoundFolder, RunFolder, SeedFolder
 from workspace.settings import Config, Role, RoleModel, role_model
 from workspace.skill import Skill
@@ -78,11 +79,12 @@ def is_small(model: str) -> bool:
 
 @dataclass(frozen=True)
 class Round:
-    """One round: its number, its S0 and where its files go."""
+    """One round: its number, its S0, the rules its result must keep, and where its files go."""
 
     ctx: Context
     number: int
     s0: Skill
+    rules: Ruleset = DEFAULT
 
     @property
     def folder(self) -> RoundFolder:
@@ -108,6 +110,10 @@ class Seed:
     @property
     def s0(self) -> Skill:
         return self.round.s0
+
+    @property
+    def rules(self) -> Ruleset:
+        return self.round.rules
 
     @property
     def folder(self) -> SeedFolder:

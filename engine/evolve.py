@@ -15,6 +15,7 @@ from itertools import count
 from typing import NamedTuple
 
 from engine.context import Context, Round, Seed
+from engine.rules import rules_for
 from engine.stages.draft import starting_skill
 from engine.stages.harvest import harvest
 from engine.stages.merge import consolidate
@@ -41,7 +42,7 @@ async def evolve(ctx: Context) -> Evolved:
     skill = await starting_skill(ctx)
     lost: list[str] = []
     for number in count(1):
-        round = Round(ctx, number, skill)
+        round = Round(ctx, number, skill, rules_for(ctx, number, skill))
         _arm_hold(round)
         async with asyncio.TaskGroup() as group:
             rollouts = start_rollouts(round, group)

@@ -42,7 +42,7 @@ class Windows:
             self._counted[model] = (before[0] + characters, before[1] + tokens)
 
     def per_token(self, model: str) -> float:
-        """Characters a token of this model has: in steps of a half, and rather too few than too many, so that a few calls
+        """Characters a token of this model has, rather too few than too many; in steps of a half, so that a few calls
         more or less make no difference."""
         characters, tokens = self._counted.get(model, (0, 0))
         if characters < ENOUGH:

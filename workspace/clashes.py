@@ -37,8 +37,27 @@ class _Shape(NamedTuple):
 def clashes(plans: Mapping[str, Plan]) -> list[Clash]:
     """Every pair of edits that touches the same lines or the same file's existence, sorted by ids."""
     pairs = {(a, b) if a < b else (b, a) for a, b in _touching(plans) if a != b}
-    found = ((a, b, clash(plans[a], plans[b])) for a, b in sorted(pairs))
-    return [Clash(a, b, why) for a, b, why in found if why]
+    simple = _simple(plans)
+    known: dict[tuple[int, int], str | None] = {}
+    found: list[Clash] = []
+    for a, b in sorted(pairs):
+        key = (simple.get(a, -1), simple.get(b, -1))
+        if key not in known or min(key) < 0:
+            known[key] = clash(plans[a], plans[b])
+        if why := known[key]:
+            found.append(Clash(a, b, why))
+    return found
+
+
+def _simple(plans: Mapping[str, Plan]) -> dict[str, int]:
+    """Edits that change one place and no file's existence → the number of their shape, which decides their clashes."""
+    numbers: dict[tuple[str, _Shape], int] = {}
+    return {
+        name: numbers.setdefault((put.file, _shape(put)), len(numbers))
+        for name, plan in plans.items()
+        if not (plan.creates or plan.deletes) and len(plan.puts) == 1
+        for put in plan.puts
+    }
 
 
 def _touching(plans: Mapping[str, Plan]) -> Iterator[tuple[str, str]]:
@@ -47,7 +66,7 @@ def _touching(plans: Mapping[str, Plan]) -> Iterator[tuple[str, str]]:
     yield from _deleted_under(plans)
     for shapes in _shapes(plans).values():
         for one, other in _overlapping(shapes):
-            yield from product(shapes[one], shapes[other])
+            yield from combinations(shapes[one], 2) if one == other else product(shapes[one], shapes[other])
 
 
 def _same_new_file(plans: Mapping[str, Plan]) -> Iterator[tuple[str, str]]:
@@ -84,9 +103,12 @@ def _shapes(plans: Mapping[str, Plan]) -> dict[str, dict[_Shape, list[str]]]:
     files: dict[str, dict[_Shape, list[str]]] = {}
     for name, plan in plans.items():
         for put in plan.puts:
-            shape = _Shape(put.start, put.end, put.how, put.anchor, put.held)
-            files.setdefault(put.file, {}).setdefault(shape, []).append(name)
+            files.setdefault(put.file, {}).setdefault(_shape(put), []).append(name)
     return files
+
+
+def _shape(put: Put) -> _Shape:
+    return _Shape(put.start, put.end, put.how, put.anchor, put.held)
 
 
 def _overlapping(shapes: Iterable[_Shape]) -> Iterator[tuple[_Shape, _Shape]]:

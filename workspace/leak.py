@@ -5,8 +5,10 @@ normalised (case, punctuation and white space do not count), so a copied prompt 
 
 What becomes a fingerprint, and what does not:
 
-- Eight words in a row of a prompt (of a prompt of five to seven words: all of it). Eight is long enough that two
-  people hardly write the same run by chance, and short enough to find a prompt of which a half was copied.
+- A whole prompt of five words or more.
+- Eight words in a row of a prompt. Eight is long enough that two people hardly write the same run by chance, and short
+  enough to find a prompt of which a half was copied. More than half of its pairs of neighbouring words must be the
+  task's own: questions of one form differ in a word or two, and an invented case of that form is no copy.
 - An id with letters, digits and a mark between them (date-test-1-003). A plain number is everybody's.
 - An expected answer that nobody meets by chance: six digits other than 0 (14-MAR-2031 17:05 UTC), or five words and 24
   characters. "yes", "42", "AMBER", a round sum or a plain day say nothing about where they come from.
@@ -18,8 +20,10 @@ share it: then it is the form of the questions or one answer of a few, and no si
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 from workspace.files import digest
@@ -28,6 +32,7 @@ from workspace.hazards import Hazard, line_at
 RUN = 8
 SHORTEST = 5
 SHARED = 4
+SHOWN = 160
 _WORD = re.compile(r"\w+")
 _ID = re.compile(r"(?=.*\d)(?=.*[^\W\d_])(?=.*[-_/:.]).{8,}")
 _FILE = re.compile(
@@ -49,38 +54,50 @@ class HeldTask(NamedTuple):
     expected: str = ""
 
 
+class _Run(NamedTuple):
+    """Words in a row: the first ones, by which it is looked up, and what must follow them."""
+
+    head: str
+    rest: tuple[str, ...] = ()
+
+
 class _Print(NamedTuple):
     task: str
     what: str
+    rest: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Fingerprints of held-out tasks: words in a row → the task; `lengths` are how many words, by the first one."""
+    """Fingerprints of held-out tasks by their first words; `lengths` says how many words those are, by the first."""
 
-    prints: Mapping[str, _Print] = field(default_factory=dict[str, _Print])
+    prints: Mapping[str, tuple[_Print, ...]] = field(default_factory=dict[str, tuple[_Print, ...]])
     lengths: Mapping[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
 
     @property
     def digest(self) -> str:
         """Equal for equal fingerprints: what a unit that was guarded with them has read."""
-        return digest(*(part for run in sorted(self.prints) for part in (run, *self.prints[run])))
+        return digest(*(f"{head} {sorted(self.prints[head])}" for head in sorted(self.prints)))
 
 
 def held_out(tasks: Iterable[HeldTask], known: Iterable[str]) -> HeldOut:
     """The fingerprints of `tasks` that `known` (every open text: evolve tasks, S0, trajectories) does not hold."""
-    owners: dict[str, dict[str, str]] = {}
-    for task in tasks:
-        for run, what in _runs(task):
+    shut, seen = list(tasks), [_words(text) for text in known]
+    own = _own_pairs(shut, seen)
+    owners: dict[_Run, dict[str, str]] = {}
+    for task in shut:
+        for run, what in _runs(task, own):
             owners.setdefault(run, {}).setdefault(task.id, what)
-    lengths = _lengths(owners)
-    for text in known:
-        words = _words(text)
-        for at, word in enumerate(words):
-            for n in lengths.get(word, ()):
-                owners.pop(" ".join(words[at : at + n]), None)
-    prints = {run: _Print(*next(iter(who.items()))) for run, who in owners.items() if len(who) < SHARED}
-    return HeldOut(prints, _lengths(prints))
+    prints: dict[str, list[_Print]] = {}
+    for run, who in owners.items():
+        if len(who) < SHARED:
+            prints.setdefault(run.head, []).append(_Print(*next(iter(who.items())), run.rest))
+    lengths = _lengths(prints)
+    for words in seen:
+        for head, one in {(_head(words, at, n), one) for at, n, one in _matches(words, prints, lengths)}:
+            prints[head].remove(one)
+    left = {head: tuple(several) for head, several in prints.items() if several}
+    return HeldOut(left, _lengths(left))
 
 
 def leaks(text: str, held: HeldOut) -> Iterator[Hazard]:
@@ -88,16 +105,28 @@ def leaks(text: str, held: HeldOut) -> Iterator[Hazard]:
     found = list(_WORD.finditer(text))
     words = [one[0].casefold() for one in found]
     told: set[tuple[int, str]] = set()
+    for at, length, own in _matches(words, held.prints, held.lengths):
+        line = line_at(text, found[at].start())
+        if (line, own.task) not in told:
+            told.add((line, own.task))
+            end = found[at + length + len(own.rest) - 1].end()
+            shown = _short(" ".join(text[found[at].start() : end].split()))
+            yield Hazard(line, shown, f"repeats {own.what} of the held-out task {own.task}: {shown}")
+
+
+def _matches(
+    words: Sequence[str], prints: Mapping[str, Sequence[_Print]], lengths: Mapping[str, tuple[int, ...]]
+) -> Iterator[tuple[int, int, _Print]]:
+    """Where each fingerprint in `words` begins, and how many words its head has."""
     for at, word in enumerate(words):
-        for n in held.lengths.get(word, ()):
-            own = held.prints.get(" ".join(words[at : at + n])) if at + n <= len(words) else None
-            if own is None:
-                continue
-            line = line_at(text, found[at].start())
-            if (line, own.task) not in told:
-                told.add((line, own.task))
-                shown = " ".join(text[found[at].start() : found[at + n - 1].end()].split())
-                yield Hazard(line, shown, f"repeats {own.what} of the held-out task {own.task}: {shown}")
+        for n in lengths.get(word, ()):
+            for one in prints.get(_head(words, at, n), ()) if at + n <= len(words) else ():
+                if tuple(words[at + n : at + n + len(one.rest)]) == one.rest:
+                    yield at, n, one
+
+
+def _head(words: Sequence[str], at: int, length: int) -> str:
+    return " ".join(words[at : at + length])
 
 
 def own_marks(task: HeldTask, names: Iterable[str] = ()) -> frozenset[str]:
@@ -119,16 +148,34 @@ def own_case(claim: str, marks: Iterable[str]) -> str | None:
     return None
 
 
-def _runs(task: HeldTask) -> Iterator[tuple[str, str]]:
+def _own_pairs(tasks: Sequence[HeldTask], known: Iterable[Sequence[str]]) -> set[tuple[str, str]]:
+    """Two words in a row that stand in the prompts of fewer than four tasks and in nothing open."""
+    counts = Counter(pair for task in tasks for pair in set(pairwise(_words(task.prompt))))
+    for words in known:
+        for pair in pairwise(words):
+            if pair in counts:
+                del counts[pair]
+    return {pair for pair, count in counts.items() if count < SHARED}
+
+
+def _runs(task: HeldTask, own: set[tuple[str, str]]) -> Iterator[tuple[_Run, str]]:
     """Each fingerprint of a task, and what of the task it is."""
     words = _words(task.prompt)
     n = min(RUN, len(words))
+    if n >= SHORTEST:
+        yield _Run(" ".join(words[:n]), tuple(words[n:])), "the question"
     for at in range(len(words) - n + 1 if n >= SHORTEST else 0):
-        yield " ".join(words[at : at + n]), "words"
+        run = words[at : at + n]
+        if 2 * sum(pair in own for pair in pairwise(run)) >= n:
+            yield _Run(" ".join(run)), "words"
     if _ID.fullmatch(task.id):
-        yield " ".join(_words(task.id)), "the id"
+        yield _Run(" ".join(_words(task.id))), "the id"
     if _is_rare(task.expected):
-        yield " ".join(_words(task.expected)), "the answer"
+        yield _Run(" ".join(_words(task.expected))), "the answer"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
 def _lengths(runs: Iterable[str]) -> dict[str, tuple[int, ...]]:

@@ -16,6 +16,7 @@ from workspace.files import read_text
 from workspace.guard import Settled, settle
 from workspace.patch import Edit, loads_patch
 from workspace.released import Found, Rejected, looks_released, parse_released, translate
+from workspace.ruleset import DEFAULT, Ruleset
 from workspace.skill import Skill
 
 
@@ -81,13 +82,17 @@ def load_patch_files(paths: Sequence[Path], skill: Skill, *, any_base: bool = Fa
     return tuple(_prefixed(file, f"{name}:") for file, name in zip(files, names, strict=True))
 
 
-def try_patches(skill: Skill, files: Sequence[PatchFile], *, allow_scripts: bool = False) -> Outcome:
+def try_patches(
+    skill: Skill, files: Sequence[PatchFile], *, allow_scripts: bool = False, rules: Ruleset = DEFAULT
+) -> Outcome:
     """Put all files through the guard as one set. An edit that needs several of ours is applied whole or not at all."""
     edits = [edit for file in files for edit in file.edits]
     behind = {edit.id: names for file in files for edit, names in zip(file.edits, file.behind, strict=True)}
     torn: dict[str, Edit] = {}
     while True:
-        settled = settle(skill, [edit for edit in edits if edit.id not in torn], allow_scripts=allow_scripts)
+        settled = settle(
+            skill, [edit for edit in edits if edit.id not in torn], rules=rules.with_scripts(allow_scripts)
+        )
         out = {name for w in settled.withheld for name in behind[w.edit.id]}
         halves = [edit for edit in settled.kept if out & set(behind[edit.id])]
         if not halves:

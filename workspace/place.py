@@ -187,8 +187,9 @@ def _words(text: str) -> str:
 def _free(plan: Outline, file: str, line: int) -> int:
     """`line`, unless a fence that is never closed would swallow what is put there."""
     for fence in plan.fences:
-        held = any(b.kind in {"item", "quote"} and b.start <= fence.start < b.end for b in plan.blocks)
-        if not fence.closed and fence.start < line <= fence.end and not held:
+        if fence.closed or not fence.start < line <= fence.end:
+            continue
+        if not any(b.kind in {"item", "quote"} and b.start <= fence.start < b.end for b in plan.blocks):
             raise No(f"the fence opened on line {fence.start + 1} of {file} is never closed; text here would be code")
     return line
 

@@ -94,7 +94,9 @@ def translate(skill: Skill, released: Released) -> Translated:
             its = [s for s in inner if s.file == source.file and made[s.file] is source]
             work.create(source, its)
     if released.changelog:
-        work.notes.append(f"{len(released.changelog)} changelog entries are not part of a skill and are left out")
+        count = len(released.changelog)
+        entries = "entry is" if count == 1 else "entries are"
+        work.notes.append(f"{count} changelog {entries} not part of a skill and left out")
     return work.done([source.id for source in sources])
 
 

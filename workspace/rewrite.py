@@ -122,7 +122,8 @@ def _put(change: Change, first: Block, last: Block) -> str:
     starts = line_starts(change.text)
     low = starts[first.start]
     high = starts[last.end] - 1 if last.end < len(starts) else len(change.text)
-    return change.text[low : change.start] + change.new + change.text[change.end : high]
+    put = change.text[low : change.start] + change.new + change.text[change.end : high]
+    return put if low else put.removeprefix("\ufeff")  # the mark is the file's; putting the text in adds it again
 
 
 def _replace(source: SourceEdit, first: Block, last: Block, text: str) -> Replace:

@@ -2,7 +2,7 @@
 
 The functions are in `rules_edit`, `rules_skill` and `rules_spec`; a new rule is one function, one row here and its
 name in `rule_names`. Earlier rows are settled first. Rows without a function are held elsewhere: `anchor` where patches
-are read, `overlap` and `structure` in the guard, `contradiction` and `support` where a run settles.
+are read, `overlap` and `structure` in the guard, `support` where a run settles.
 """
 
 from __future__ import annotations
@@ -198,6 +198,7 @@ RULES: tuple[Rule, ...] = (
         "Two rules that say opposite things leave the agent to guess.",
         "Keep the one that is right, or say when each holds.",
         "- Always keep the header row.\n- Never keep the header row.",
+        skill=on_skill.contradictions,
     ),
     Rule(
         "support",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from itertools import accumulate
 
+from workspace.contradictions import Pair, candidates
 from workspace.hazards import Hazard, home_paths, machine_paths, poison
 from workspace.leak import leaks
 from workspace.links import links, mentions, resolve
@@ -15,12 +16,14 @@ from workspace.outline import Block, Fence, Outline, is_markdown, outline
 from workspace.patch import MAIN
 from workspace.ruleset import Finding, Findings, Ruleset
 from workspace.skill import Skill, bad_byte_line, front_matter_end, split_lines
+from workspace.statements import statements_of
 
 Path = tuple[tuple[int, str], ...]
 _PLACEHOLDERS = {
     "new section", "section title", "heading title", "untitled", "placeholder", "todo", "tbd", "fixme",
     "xxx", "...", "…",
 }  # fmt: skip
+_LIKE = 85.0  # of 100: what two rules that differ in more than a turn must share before a person is asked
 _SECTION = re.compile(r" {0,3}#{2,6}[ \t]+\S")
 
 
@@ -161,8 +164,10 @@ def movable(skill: Skill, folder: str | None, rules: Ruleset) -> Findings:
 
 def kept_apart(skill: Skill, folder: str | None, rules: Ruleset) -> Findings:
     """Nothing of a held-out task."""
-    for file, text in skill.texts() if rules.held else ():
-        for hazard in leaks(text, rules.held) if rules.held else ():
+    if rules.held is None:
+        return
+    for file, text in skill.texts():
+        for hazard in leaks(text, rules.held):
             yield Finding(file, hazard.line, hazard.message, hazard.found)
 
 
@@ -213,3 +218,15 @@ def _markdown(skill: Skill) -> Iterator[tuple[str, str]]:
 def _head(text: str) -> str:
     lines = split_lines(text)
     return "".join(lines[: max(front_matter_end(lines), 0)]).rstrip("\r\n")
+
+
+def contradictions(skill: Skill, folder: str | None, rules: Ruleset) -> Findings:
+    """Pairs of rules of one section that seem to say opposite things, found by words alone: a person decides."""
+    for pair in candidates(statements_of(skill), most=None):
+        if pair.certain or pair.likeness >= _LIKE:
+            yield Finding(pair.b.file, pair.b.line, _said(pair), f"{pair.a.text}\n{pair.b.text}")
+
+
+def _said(pair: Pair) -> str:
+    short = pair.a.text if len(pair.a.text) <= 80 else f"{pair.a.text[:79]}…"
+    return f"seems to contradict line {pair.a.line} ({short!r}): {pair.why}"

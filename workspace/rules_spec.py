@@ -44,7 +44,11 @@ def spec(skill: Skill, folder: str | None, rules: Ruleset) -> Findings:
         return
     for line, what in _not_plain(body):
         yield Finding(MAIN, line, f"{what} in the front matter; strict readers know only `key: value` lines", what)
-    head = _as_text(body)
+    try:
+        head = _as_text(body)
+    except YAMLError as error:
+        yield Finding(MAIN, 1, f"front matter is not YAML: {str(error).splitlines()[0]}", "unreadable")
+        return
     faults = [*_name(head, folder), *_description(head), *_others(head), *_types(head, skill.front_matter)]
     for key, message, severity in faults:
         yield Finding(MAIN, _key_line(body, key), message, f"{key}: {message}", severity)

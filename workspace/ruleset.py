@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
+from workspace.files import digest
 from workspace.leak import HeldOut
 from workspace.patch import Edit
 from workspace.settings import Config
@@ -34,6 +35,13 @@ class Ruleset:
     support: int | Literal["auto"] = "auto"
     allow_scripts: bool = False
     held: HeldOut | None = None
+
+    @property
+    def digest(self) -> str:
+        """Equal for rules that judge alike: what a unit that was guarded with them has read."""
+        limits = (self.lines, self.tokens, self.reference_lines, self.support, self.allow_scripts)
+        held = self.held.digest if self.held else ""
+        return digest(repr(sorted(self.off)), repr(sorted(self.warn)), repr(limits), held)
 
     def severity(self, rule: str, severity: Severity) -> Severity:
         """What a finding counts as here."""

@@ -167,7 +167,7 @@ class SeedFolder:
     @property
     def plan_before(self) -> Path:
         """The plan that somebody wants made anew; the new one takes its place."""
-        return self.tree / "plan-before.toml"
+        return self.path / "plan-before.toml"
 
     @property
     def patch(self) -> Path:

@@ -259,8 +259,11 @@ def _parse_head(text: str) -> dict[str, Any]:
         fault: Any = error
         mark = fault.problem_mark or fault.context_mark
         raise _BadHead(mark.line + 2 if mark else 1, f"front matter is not YAML: {fault.problem}") from error
-    except (YAMLError, ValueError) as error:
-        raise _BadHead(1, f"front matter is not YAML: {str(error).splitlines()[0]}") from error
+    except (YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        # The reader stumbles with errors of its own over tags that do not fit their value, and over deep nesting.
+        raise _BadHead(
+            1, f"front matter is not YAML: {(str(error).splitlines() or [type(error).__name__])[0]}"
+        ) from error
     if value is not None and not isinstance(value, dict):
         raise _BadHead(2, "front matter must be `key: value` lines")
     return {str(key): item for key, item in cast("dict[object, Any]", value or {}).items()}

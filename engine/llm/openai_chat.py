@@ -98,7 +98,7 @@ class OpenAIChat:
         return [str(row.id) for row in rows]
 
     async def windows(self, model: str) -> dict[str, int]:
-        """Tokens of the models' contexts, from the last list of models; of llama.cpp, from its `/props`, what a slot has.
+        """Tokens of the models' contexts, from the last list of models; for llama.cpp those of a slot, from `/props`.
 
         A server that does not tell gives no entry; a refused call may tell later.
         """

@@ -6,6 +6,7 @@ retyped by the model. Without a verifier at hand in this stage, lessons are mark
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from engine.prompt import Prompt
 from engine.reply import BadReply, parse_json, parse_lines
 from engine.stages.rollout import shown
 from workspace.differences import differences
-from workspace.events import LessonLearned, label
+from workspace.events import LessonLearned, NoteLeft, label
 from workspace.files import awrite_text, dump_toml, parse_toml, read_text, remove
 from workspace.ids import lesson_id
+from workspace.leak import HeldTask, own_case, own_marks
 from workspace.lesson import Example, Lesson, checked, dump_lesson, load_lesson
 from workspace.settings import Source
 from workspace.trajectory import Step, Trajectory
@@ -86,6 +88,7 @@ async def analyse(seed: Seed, trajectory: Trajectory) -> Analysis | Failed:
         lessons = [_lesson(trajectory, n, f) for n, f in enumerate(findings.lessons[:MOST_LESSONS], 1)]
         for number in range(len(lessons) + 1, MOST_LESSONS + 1):  # of an analysis of other inputs
             remove(seed.folder.lessons / f"{lesson_id(trajectory.id, number)}.toml")
+        _flag(seed, trajectory, lessons, len(findings.lessons))
         for lesson in lessons:
             await awrite_text(seed.folder.lessons / f"{lesson.id}.toml", dump_lesson(lesson))
         analysis = Analysis(key=key, trajectory=trajectory.id, lessons=tuple(x.id for x in lessons), none=findings.none)
@@ -98,6 +101,16 @@ async def analyse(seed: Seed, trajectory: Trajectory) -> Analysis | Failed:
     if made.new or not all(seed.prefix + name in ctx.view.lessons for name in analysis.lessons):
         _tell(seed, analysis)
     return analysis
+
+
+def _flag(seed: Seed, trajectory: Trajectory, lessons: Sequence[Lesson], told: int) -> None:
+    """Tell of lessons that are only their own task's case, and of those beyond the most there may be."""
+    marks = own_marks(HeldTask(trajectory.task, trajectory.question))
+    notes = [f"lesson {seed.prefix}{x.id} {why}" for x in lessons if (why := own_case(x.claim, marks))]
+    if told > len(lessons):
+        notes.append(f"{seed.prefix}{trajectory.id} taught {told} lessons; the first {len(lessons)} are taken")
+    for note in notes:
+        seed.ctx.emit(NoteLeft(text=label(note, 300), severity="warning"))
 
 
 def load_analysis(text: str, where: Path) -> Analysis:

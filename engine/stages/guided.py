@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from engine.agent import Agent
@@ -17,14 +17,26 @@ from workspace.events import label
 from workspace.patch import Edit, edit_text
 
 
-async def guided(agent: Agent, prompt: Prompt, edits: Sequence[Edit], why: str, characters: int = 0) -> Drafts:
+class Learned(Exception):
+    """A refusal has told a smaller window than the one this merge was begun with: it is begun anew."""
+
+
+class Sight(NamedTuple):
+    """What a guided merge may show: so many `characters` of texts at once (0 = all). `learned`: has a refusal told a
+    smaller window than the one this was worked out from?"""
+
+    characters: int
+    learned: Callable[[], bool]
+
+
+async def guided(agent: Agent, prompt: Prompt, edits: Sequence[Edit], why: str, sight: Sight) -> Drafts:
     """Near-duplicates become one edit each, worded by `agent`; the others stay. Nothing is dropped.
 
-    `characters` of texts are shown at once, the best supported first; 0 = all. Raises `CallFailed`.
+    Of texts that do not all fit the best supported are shown. Raises `CallFailed`, and `Learned`.
     """
     drafts: list[Draft] = []
     for group in group_alike(edits):
-        worded = await _one_text(agent, prompt, group, characters)
+        worded = await _one_text(agent, prompt, group, sight)
         drafts.append(Draft(tuple(group), worded.text, label(f"{why}; {worded.how}" if len(group) > 1 else "")))
     return Drafts(tuple(drafts))
 
@@ -36,7 +48,7 @@ class Worded(NamedTuple):
     how: str
 
 
-async def _one_text(agent: Agent, prompt: Prompt, group: Sequence[Edit], characters: int) -> Worded:
+async def _one_text(agent: Agent, prompt: Prompt, group: Sequence[Edit], sight: Sight) -> Worded:
     """One text for several near-duplicates; what a person pinned stays as it is.
 
     A model that cannot word it loses nothing: the best supported of the texts stands, and the reason says so.
@@ -46,11 +58,13 @@ async def _one_text(agent: Agent, prompt: Prompt, group: Sequence[Edit], charact
     if len(texts) == 1 or any(edit.pinned for edit in group):
         return Worded(best, "words as they were")
     rules = _by_support(group)
-    rules = _fitting(rules, characters) if characters else rules
+    rules = _fitting(rules, sight.characters) if sight.characters else rules
     while len(rules) > 1:
         try:
             return Worded(await agent.ask(prompt.messages(rules="\n".join(rules)), _read_rule), "worded as one")
-        except Overflow:
+        except Overflow as failure:
+            if sight.learned():
+                raise Learned from failure
             rules = rules[: len(rules) // 2]
         except BadReply as fault:
             return Worded(best, f"the best supported words kept, since the merger gave none ({fault})")

@@ -15,10 +15,11 @@ from engine.llm.endpoint import Reply
 from engine.llm.failures import Overflow
 from engine.prompt import Prompt
 from engine.reply import BadReply, parse_json
-from engine.stages.guided import guided
+from engine.stages.guided import Learned, Sight, guided
 from engine.window import CAUTIOUS
 from workspace.apply import conflicts
 from workspace.consolidate import Reconciled, aliases, reconcile
+from workspace.contradictions import candidates
 from workspace.drafts import Drafts, drafts_of, joined, written
 from workspace.events import MergeStarted, label
 from workspace.merge_reply import RawReply, read_reply
@@ -26,17 +27,25 @@ from workspace.parts import answer_tokens, halves, in_parts, room, size
 from workspace.patch import Edit, edit_text
 from workspace.settings import RoleModel
 from workspace.skill import Skill
+from workspace.statements import statements_in
 from workspace.tree import Node, Plan
 
+LONGEST_TOKEN = 6.0  # characters a token has at most, in any text that is worth merging
+OPPOSITES = 8  # pairs that one merger is told of
 LISTED = 40  # faults that one re-ask names
 
 
 class Merge(NamedTuple):
-    """One node at work, with all that its asks share."""
+    """One node at work, with all that its asks share.
+
+    `window`: tokens its model can read, 0 = not known. A node begins with what the plan was made with, and takes over
+    what a refusal told only after a refusal of its own: so its result does not depend on when it is merged.
+    """
 
     seed: Seed
     node: Node
     plan: Plan
+    window: int
 
     @property
     def name(self) -> str:
@@ -47,11 +56,10 @@ class Merge(NamedTuple):
     def model(self) -> RoleModel:
         return self.seed.ctx.model("merger", self.seed.number)
 
-    @property
-    def window(self) -> int:
-        """Tokens the merger can read: what the plan was made with, or less where a refusal has told so; 0 = unknown."""
-        told = (self.plan.window, self.seed.ctx.desk.caller.windows.limit(self.model.model or ""))
-        return min((limit for limit in told if limit), default=0)
+    def wiser(self) -> Merge:
+        """With the window that refusals have told by now; itself where they told nothing new."""
+        told = self.seed.ctx.desk.caller.windows.limit(self.model.model or "")
+        return self._replace(window=told) if told and not 0 < self.window <= told else self
 
     @property
     def per_token(self) -> float:
@@ -71,6 +79,10 @@ class Merge(NamedTuple):
         model = self.model._replace(max_tokens=answer_tokens(self.window, self.per_token, characters, most))
         return Agent(ctx.desk, f"merger-{self.name}{part}", "merger", "merge", self.name, model)
 
+    def sight(self, prompt: Prompt) -> Sight:
+        """What a guided merge may show at once."""
+        return Sight(self.room(prompt) if self.window else 0, lambda: self.wiser() is not self)
+
     def tell(self, way: str, why: str, parts: int = 1) -> None:
         """The way this merge goes, and why."""
         self.seed.ctx.emit(MergeStarted(node=self.name, way=way, why=label(why, 300), parts=parts))
@@ -81,53 +93,62 @@ def frame(prompt: Prompt) -> int:
     return len(prompt.system) + len(prompt.user)
 
 
-class _Learned(Exception):
-    """A refusal told a smaller window: the node is parted anew."""
-
-
 async def joint(merge: Merge, edits: Sequence[Edit]) -> Drafts:
     """The edits as the model groups them. Raises `CallFailed` where the model cannot be asked at all."""
     while True:
-        window = merge.window
         parts = in_parts(edits, merge.room(merge.prompt("merger")))
         if len(parts) > 1:
-            held = f"window of {window:,} tokens" if window else f"reply of {merge.model.max_tokens:,} tokens"
-            merge.tell("joint", f"in {len(parts)} parts, since the merger's {held} holds no more", len(parts))
+            held = f"window of {merge.window:,}" if merge.window else f"reply of at most {merge.model.max_tokens:,}"
+            merge.tell("joint", f"in {len(parts)} parts, since the merger's {held} tokens holds no more", len(parts))
         names = [f"-p{n}" for n in range(1, len(parts) + 1)] if len(parts) > 1 else [""]
         try:
-            return joined([await _part(merge, part, name, window) for part, name in zip(parts, names, strict=True)])
-        except _Learned:
-            continue
+            return joined([await _part(merge, part, name) for part, name in zip(parts, names, strict=True)])
+        except Learned:
+            merge = merge.wiser()
 
 
-async def _part(merge: Merge, edits: Sequence[Edit], part: str, window: int) -> Drafts:
+async def _part(merge: Merge, edits: Sequence[Edit], part: str) -> Drafts:
     """One conversation; when its prompt is refused for its length, two with half the edits each. One edit alone needs
-    none."""
+    none. Raises `Learned` when the refusal told the window."""
     if len(edits) == 1:
         return Drafts(carried=tuple(edits))
-    prompt = merge.prompt("merger")
+    prompt, wiser = merge.prompt("merger"), merge.wiser()
+    if wiser is not merge and frame(prompt) + len(_shown(aliases(edits))) > wiser.window * LONGEST_TOKEN:
+        raise Learned  # sure to be refused, so the call is spared
     agent = merge.agent(frame(prompt) + size(edits), part)
     with agent.at_work():
-        try:
-            return await _grouped(merge, agent, prompt, edits)
-        except Overflow:
-            pass  # the conversation ends here; its edits are asked about in another way
-        except BadReply as fault:
-            why = f"guided, since the joint merge failed: {fault}"
-            merge.tell("guided", why)
-            return await guided(agent, merge.prompt("merger_guided"), edits, why, size(edits))
-    if merge.window != window:
-        raise _Learned
+        drafts = await _talk(merge, agent, prompt, edits)
+    if drafts is not None:
+        return drafts
+    if merge.wiser() is not merge:
+        raise Learned
     merge.tell("joint", f"in halves, since the prompt with {len(edits)} edits was too long", 2)
     one, other = halves(edits)
-    return joined([await _part(merge, one, f"{part}-a", window), await _part(merge, other, f"{part}-b", window)])
+    return joined([await _part(merge, one, f"{part}-a"), await _part(merge, other, f"{part}-b")])
+
+
+async def _talk(merge: Merge, agent: Agent, prompt: Prompt, edits: Sequence[Edit]) -> Drafts | None:
+    """Joint, and guided where the answers are of no use; None when the edits are too long for this model."""
+    try:
+        return await _grouped(merge, agent, prompt, edits)
+    except Overflow:
+        return None
+    except BadReply as fault:
+        why = f"guided, since the joint merge failed: {fault}"
+    merge.tell("guided", why)
+    sight = Sight(size(edits), lambda: merge.wiser() is not merge)
+    try:
+        return await guided(agent, merge.prompt("merger_guided"), edits, why, sight)
+    except Learned:
+        return None
 
 
 async def _grouped(merge: Merge, agent: Agent, prompt: Prompt, edits: Sequence[Edit]) -> Drafts:
     named = aliases(edits)
     reading = Reading(merge.seed.s0, named, ask_conflicts=merge.seed.ctx.config.merge.conflicts == "ask")
+    shown = "\n".join([_shown(named), *_opposites(merge.seed.s0, named)])
     try:
-        result = await agent.ask(prompt.messages(edits=_shown(named)), reading.read, _schema(list(named)))
+        result = await agent.ask(prompt.messages(edits=shown), reading.read, _schema(list(named)))
     except (BadReply, Overflow):  # also when the talk has become too long by asking again
         if reading.best is None:
             raise
@@ -182,6 +203,13 @@ def understood(named: Mapping[str, Edit], reply: Reply) -> Reconciled:
 
 def _shown(edits: Mapping[str, Edit]) -> str:
     return "\n".join(_tag(alias, edit) for alias, edit in edits.items())
+
+
+def _opposites(s0: Skill, edits: Mapping[str, Edit]) -> list[str]:
+    """The pairs that may contradict each other, so that the merger does not make one rule of both."""
+    alias_of = {edit.id: alias for alias, edit in edits.items()}
+    pairs = candidates(statements_in(s0, edits.values()), across=True, most=OPPOSITES)
+    return [f"<contradiction>{alias_of[p.a.id]} and {alias_of[p.b.id]}: {p.why}</contradiction>" for p in pairs]
 
 
 def _tag(alias: str, edit: Edit) -> str:

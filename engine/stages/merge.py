@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from engine.context import Seed
 from engine.crew import Failed, Job
-from engine.stages.guided import guided
+from engine.stages.guided import Learned, guided
 from engine.stages.joint import Merge, frame, joint
 from workspace.consolidate import lost
 from workspace.drafts import Drafts, written
@@ -47,7 +48,7 @@ async def consolidate(seed: Seed, patches: Mapping[str, Patch]) -> Outcome:
     async with asyncio.TaskGroup() as group:
         for node in plan.nodes:
             below = [done.get(child) or _ready(patches.get(child)) for child in node.children]
-            done[node.id] = group.create_task(_merge(Merge(seed, node, plan), below), name=node.id)
+            done[node.id] = group.create_task(_merge(Merge(seed, node, plan, plan.window), below), name=node.id)
     seed.ctx.crew.leave("merge", seed.prefix)
     if plan.nodes:
         return await done[plan.nodes[-1].id]
@@ -151,11 +152,13 @@ async def _drafted(merge: Merge, edits: Sequence[Edit]) -> Drafts:
         merge.tell("joint", chosen or "its model answers in JSON")
         return await joint(merge, edits)
     merge.tell("guided", chosen or "its model answers in lines")
-    prompt = merge.prompt("merger_guided")
-    shown = merge.room(prompt) if merge.window else 0
-    agent = merge.agent(frame(prompt) + shown)
-    with agent.at_work():
-        return await guided(agent, prompt, edits, "near-duplicates", shown)
+    while True:
+        prompt = merge.prompt("merger_guided")
+        sight = merge.sight(prompt)
+        agent = merge.agent(frame(prompt) + sight.characters)
+        with agent.at_work(), suppress(Learned):
+            return await guided(agent, prompt, edits, "near-duplicates", sight)
+        merge = merge.wiser()
 
 
 def _tell(merge: Merge, edits: Sequence[Edit], patch: Patch) -> None:

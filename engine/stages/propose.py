@@ -19,6 +19,7 @@ from workspace.apply import Refusal, place
 from workspace.aside import rule_section
 from workspace.events import PatchProposed
 from workspace.ids import edit_id
+from workspace.leak import leaks
 from workspace.lesson import Lesson
 from workspace.outline import annotated_skill, without_marks
 from workspace.patch import AddSection, AppendToSection, Dropped, Edit, Patch, dumps_patch, loads_patch
@@ -58,11 +59,13 @@ async def propose(seed: Seed, unit: str, lessons: Sequence[str]) -> Patch | Fail
     def prepare() -> Job:
         pool = [load(seed.folder, name).lesson for name in lessons]
         digests = [lesson.digest for lesson in pool]
-        key = ctx.key(prompt, model, ctx.style("proposer"), seed.s0.digest, *digests)
+        held = seed.rules.held
+        key = ctx.key(prompt, model, ctx.style("proposer"), seed.s0.digest, held.digest if held else "", *digests)
 
         async def work() -> str:
-            kept = [lesson for lesson in pool if lesson.status != "dropped"]
-            dropped = [Dropped(id=x.id, reason="dropped by a person") for x in pool if x.status == "dropped"]
+            dropped = [Dropped(id=x.id, reason=reason) for x in pool if (reason := _kept_out(seed, x))]
+            out = {one.id for one in dropped}
+            kept = [lesson for lesson in pool if lesson.id not in out]
             edits, uncovered = await _edits(seed, unit, kept)
             patch = Patch(id=unit, key=key, base=seed.s0.digest, edits=tuple(edits), dropped=(*dropped, *uncovered))
             return dumps_patch(patch)
@@ -76,6 +79,15 @@ async def propose(seed: Seed, unit: str, lessons: Sequence[str]) -> Patch | Fail
     if made.new or seed.prefix + unit not in ctx.view.patches:
         ctx.emit(PatchProposed(patch=seed.prefix + unit, edits=len(patch.edits), lessons=len(lessons)))
     return patch
+
+
+def _kept_out(seed: Seed, lesson: Lesson) -> str:
+    """Why no edit is made of a lesson; empty when there is no reason."""
+    if lesson.status == "dropped":
+        return "dropped by a person"
+    held = seed.rules.held
+    said = "\n".join((lesson.title, lesson.claim, lesson.why))
+    return next((hazard.message for hazard in leaks(said, held)), "") if held and "leak" not in seed.rules.off else ""
 
 
 async def _edits(seed: Seed, unit: str, lessons: Sequence[Lesson]) -> tuple[list[Edit], list[Dropped]]:

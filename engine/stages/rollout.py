@@ -13,6 +13,7 @@ from engine.reply import spoken
 from workspace.events import ScoreMeasured, Stage, TrajectorySaved
 from workspace.files import read_text
 from workspace.ids import trajectory_id
+from workspace.run import RoundFolder
 from workspace.skill import Skill
 from workspace.trajectory import Step, Trajectory, dump_trajectory, load_trajectory
 
@@ -36,7 +37,7 @@ class Rollout:
 
 def start_rollouts(round: Round, group: asyncio.TaskGroup) -> list[Rollout]:
     """The round's trajectories: those that came with the run (round 1), then one agent a task of the domain."""
-    brought = imported(round)
+    brought = imported(round.folder)
     for trajectory in brought:
         if trajectory.id not in round.ctx.view.outcomes:
             round.ctx.emit(saved(trajectory))
@@ -82,9 +83,9 @@ async def attempt(
     return trajectory
 
 
-def imported(round: Round) -> list[Trajectory]:
+def imported(folder: RoundFolder) -> list[Trajectory]:
     """The trajectories that a run brought along, in order; those it makes itself have a key."""
-    paths = sorted(round.folder.trajectories.glob("t*.jsonl"))
+    paths = sorted(folder.trajectories.glob("t*.jsonl"))
     return [t for p in paths if not (t := load_trajectory(read_text(p), p)).key]
 
 

@@ -75,7 +75,7 @@ async def settle_candidate(seed: Seed, gathered: Harvest, merged: Outcome) -> Ca
 async def _reads(seed: Seed, gathered: Harvest, merged: Outcome, pool: Sequence[Lesson]) -> _Settling:
     by_id = {edit.id: edit for edit in merged.edits}
     outvotes = {loser: winner.id for loser, winner in outvoted(merged.edits).items()}
-    least = least_support(gathered.trajectories)
+    least = least_support(gathered.trajectories, seed.rules.support)
     routed = route([edit for edit in merged.edits if edit.id not in outvotes], least)
     judged = await judge_contradictions(seed, [*routed.main, *(held.edit for held in routed.aside)])
     lost = outvotes | judged.losers
@@ -95,10 +95,17 @@ def _against(winner: Edit) -> str:
 def _key(seed: Seed, reads: _Settling) -> str:
     gathered, merged = reads.gathered, reads.merged
     read = [digest(edit.model_dump_json()) for edit in merged.edits]
-    budgets = seed.ctx.config.budgets.model_dump_json()
     failed = repr((sorted(gathered.failed.items()), sorted(merged.dropped.items()), gathered.trajectories))
     lessons = (lesson.digest for lesson in reads.pool)
-    return digest(seed.s0.digest, budgets, failed, reads.judged.read, *read, *lessons)
+    return digest(
+        seed.s0.digest,
+        seed.rules.digest,
+        str(seed.ctx.config.budgets.examples),
+        failed,
+        reads.judged.read,
+        *read,
+        *lessons,
+    )
 
 
 def _settle(seed: Seed, reads: _Settling, key: str) -> str:
@@ -106,9 +113,10 @@ def _settle(seed: Seed, reads: _Settling, key: str) -> str:
     edits = [*routed.main, *(held.edit for held in routed.aside)]
     cases = _true_cases(edits, reads.pool, checked=seed.ctx.domain is not None)
     examples = examples_edit(seed.s0, cases, seed.ctx.config.budgets.examples, program_edit(1))
+    rules = seed.rules.without(frozenset({"contradiction"}))  # the judge has spoken
     done = assemble(
         seed.s0, routed, [examples.edit] if examples.edit else [], program_edit,
-        lambda edits: settle(seed.s0, edits), lambda edits: guard_edits(seed.s0, edits),
+        lambda edits: settle(seed.s0, edits, rules=rules), lambda edits: guard_edits(seed.s0, edits, rules=rules),
     )  # fmt: skip
     contradictions = told(reads.judged, reads.merged.edits)
     _write(seed, done, reads.pool, _ledger(reads, done), contradictions)

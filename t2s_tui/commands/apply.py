@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from t2s_tui.commands.common import add_json, example, print_json
-from t2s_tui.text import safe, safe_lines
+from t2s_tui.commands.common import add_json, example, folder_rules, print_json, print_patch
+from t2s_tui.text import safe
 from workspace.errors import InputError
 from workspace.patch_files import Outcome, PatchFile, load_patch_files, try_patches
 from workspace.skill import Skill, load_skill, save_skill
@@ -38,7 +38,7 @@ def _apply(arguments: argparse.Namespace) -> int:
         _check_out(arguments.out, arguments.skill)
     skill = load_skill(arguments.skill)
     files = load_patch_files(arguments.patch, skill, any_base=arguments.any_base)
-    outcome = try_patches(skill, files, allow_scripts=arguments.allow_scripts)
+    outcome = try_patches(skill, files, allow_scripts=arguments.allow_scripts, rules=folder_rules())
     applies = not outcome.refused or (arguments.partial and bool(outcome.applied))
     written = arguments.out if applies and not arguments.dry_run else None
     if written:
@@ -98,13 +98,15 @@ def _tell(
         lines += [f"{v.file}:{v.line}: {v.severity}: {v.message}" for v in new]
     if not arguments.allow_scripts and any("scripts change only" in row.reason for row in outcome.refused):
         lines.append("t2s: --allow-scripts lets edits change files in scripts/")
+    if written and written.resolve().name != skill.name:
+        lines.append(f"{written}: hosts look for the skill in a folder named {skill.name!r}, like the skill itself")
     if not applies:
         lines.append(_why_nothing(outcome, arguments.partial))
     sys.stderr.write("".join(f"{safe(line)}\n" for line in lines))
     if written:
         print(f"{safe(str(written))}: {_edits(len(outcome.applied))} applied")
     elif applies:
-        _print_patch("".join(file["diff"] for file in changed_files(skill, outcome.settled.skill)))
+        print_patch("".join(file["diff"] for file in changed_files(skill, outcome.settled.skill)))
 
 
 def _remarks(files: Sequence[PatchFile]) -> list[str]:
@@ -142,13 +144,3 @@ def _why_nothing(outcome: Outcome, partial: bool) -> str:
 
 def _edits(count: int) -> str:
     return f"{count} edit{'' if count == 1 else 's'}"
-
-
-def _print_patch(text: str) -> None:
-    """Byte for byte, so that `patch` can read it; on a terminal as harmless lines."""
-    if sys.stdout.isatty():
-        print("\n".join(safe_lines(text)), end="")
-        return
-    sys.stdout.flush()
-    sys.stdout.buffer.write(text.encode())
-    sys.stdout.buffer.flush()

@@ -6,14 +6,20 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from t2s_tui.text import safe_lines
 from workspace.config import load_config
+from workspace.errors import ConfigError
+from workspace.rule_names import switchable
+from workspace.ruleset import Ruleset, ruleset
 from workspace.run import RunFolder, find_run
 
 Face = Literal["tui", "plain", "json"]
 RUN = "id of a run, the beginning of one, a path, or `last`"
+OF_THE_RULES = ("T2S_RULES__", "T2S_BUDGETS__")
 OF_THE_FOLDER = ("HOME", "XDG_CONFIG_HOME", "T2S_RUNS")
 
 
@@ -77,3 +83,23 @@ def has_screen() -> bool:
 def print_json(value: Any) -> None:
     """One JSON value on stdout, ASCII, so that no terminal is moved by what a model wrote."""
     print(json.dumps(value))
+
+
+def folder_rules(off: Sequence[str] = ()) -> Ruleset:
+    """What the settings of this folder say about the guard's rules, without those named in `off`."""
+    env = {k: v for k, v in os.environ.items() if k in OF_THE_FOLDER or k.startswith(OF_THE_RULES)}
+    rules = ruleset(load_config(file=None, cwd=Path.cwd(), env=env, flags={}).config)
+    try:
+        return rules.without(frozenset(switchable(tuple(off))))
+    except ValueError as error:
+        raise ConfigError(f"--off: {error}") from error
+
+
+def print_patch(text: str) -> None:
+    """Byte for byte, so that `patch` can read it; on a terminal as harmless lines."""
+    if sys.stdout.isatty():
+        print("\n".join(safe_lines(text)), end="")
+        return
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode())
+    sys.stdout.buffer.flush()

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from t2s_tui.commands.common import OF_THE_FOLDER, add_json, example, print_json
+from t2s_tui.commands.common import add_json, example, folder_rules, print_json
 from t2s_tui.text import safe
-from workspace.config import load_config
-from workspace.errors import ConfigError, InputError
+from workspace.errors import InputError
 from workspace.fix import Fix, fixed, save_fixed
-from workspace.guard import RULES, Ruleset, Violation, lint_folder, ruleset
-from workspace.rule_names import SAFETY, switchable
+from workspace.guard import RULES, Violation, lint_folder
+from workspace.rule_names import SAFETY
 from workspace.skill import open_skill
-
-SETTINGS = ("T2S_RULES__", "T2S_BUDGETS__")
 
 
 def configure_lint(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +35,7 @@ def _lint(arguments: argparse.Namespace) -> int:
     if arguments.skill is None:
         raise InputError("t2s lint needs the folder of a skill: t2s lint SKILL (or --rules)")
     folder = Path(arguments.skill)
-    rules = _rules(arguments.off)
+    rules = folder_rules(arguments.off)
     fixes = _fix(folder) if arguments.fix else ()
     found = lint_folder(folder, rules=rules)
     bad = [v for v in found if arguments.strict or v.severity == "error"]
@@ -49,16 +45,6 @@ def _lint(arguments: argparse.Namespace) -> int:
     else:
         _print(folder, found, fixes)
     return 1 if bad else 0
-
-
-def _rules(off: Sequence[str]) -> Ruleset:
-    """What the settings of this folder say about rules, without those named in `--off`."""
-    env = {k: v for k, v in os.environ.items() if k in OF_THE_FOLDER or k.startswith(SETTINGS)}
-    rules = ruleset(load_config(file=None, cwd=Path.cwd(), env=env, flags={}).config)
-    try:
-        return rules.without(frozenset(switchable(tuple(off))))
-    except ValueError as error:
-        raise ConfigError(f"--off: {error}") from error
 
 
 def _fix(folder: Path) -> tuple[Fix, ...]:

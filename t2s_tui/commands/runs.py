@@ -15,13 +15,14 @@ from t2s_tui.commands.common import (
     example,
     face,
     print_json,
+    print_patch,
     runs_folder,
     the_run,
 )
 from t2s_tui.commands.watching import show
 from t2s_tui.narrate import summary_lines
 from t2s_tui.plain import Interrupts
-from t2s_tui.text import safe, safe_lines
+from t2s_tui.text import safe
 from workspace.errors import BusyError, InputError
 from workspace.files import remove
 from workspace.run import RunFolder, alive, runs_in
@@ -134,17 +135,7 @@ def _diff(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({"from": str(before), "to": str(after), "files": files})
         return 0
-    _print_patch("".join(file["diff"] for file in files))
+    print_patch("".join(file["diff"] for file in files))
     if not files:
         print("no difference", file=sys.stderr)
     return 0
-
-
-def _print_patch(text: str) -> None:
-    """Byte for byte, so that `patch` can read it; on a terminal as harmless lines."""
-    if sys.stdout.isatty():
-        print("\n".join(safe_lines(text)), end="")
-        return
-    sys.stdout.flush()
-    sys.stdout.buffer.write(text.encode())
-    sys.stdout.buffer.flush()

@@ -89,6 +89,23 @@ async def test_a_small_window_costs_calls_but_no_edit_and_no_node(tmp_path: Path
         assert "scripted = 800" in at_work.run.endpoints.read_text()
 
 
+@pytest.mark.parametrize("tells", [True, False])
+@pytest.mark.parametrize("way", ["joint", "guided"])
+async def test_a_server_that_counts_the_reply_into_its_window_is_asked_for_less(
+    tmp_path: Path, tells: bool, way: str
+) -> None:
+    """The merger's 8,192 tokens of reply alone are more than this window."""
+    patches = topics(40)
+    async with bench(tmp_path, Settings(context=2000, tells=tells, whole=True), fan_in=16, way=way) as at_work:
+        outcome = await at_work.merge(patches)
+        assert at_work.crew.failures == {}
+    assert sorted(accounted(outcome)) == sorted(x.id for x in all_edits(patches))
+    reasons = [edit.reason for edit in outcome.edits if len(edit.sources) > 1]
+    kept = [reason for reason in reasons if "holds no two" in reason]
+    assert len(outcome.edits) < 30
+    assert kept == []
+
+
 async def test_what_a_refusal_told_changes_nothing_but_the_number_of_calls(tmp_path: Path) -> None:
     """The same tree whether a node was the first one refused or knew before: no result depends on timing."""
     trees: list[dict[str, bytes]] = []

@@ -13,7 +13,7 @@ from tests.shell import Done, Shell, end_engine, kinds, scripted, wait_until
 from workspace import events as e
 from workspace.journal import read_events
 from workspace.ledger import load_ledger
-from workspace.run import RunFolder, alive, runs_in
+from workspace.run import RunFolder, alive, load_view, runs_in
 from workspace.tree import Plan, load_plan
 
 CORPUS = Path(__file__).with_name("bad_merger_replies.jsonl")
@@ -123,6 +123,7 @@ def test_replan_makes_the_plan_anew_and_uses_again_what_still_fits(shell: Shell,
     notes = [event.text for event, _ in read_events(run.journal) if isinstance(event, e.NoteLeft)]
     assert any("--replan" in note for note in notes)
     assert "merge.replanned" in kinds(run)
+    assert load_view(run).view.nodes.keys() == {node.id for node in renewed.nodes}
     kept = {(n.id, n.children) for n in renewed.nodes} & {(n.id, n.children) for n in grown.nodes}
     assert done.json["units"]["reused"] < done.json["units"]["total"] or len(kept) == len(renewed.nodes)
     assert fresh.fan_in == renewed.fan_in

@@ -393,6 +393,14 @@ def test_over_budget_the_least_supported_edits_wait_and_no_more_than_needed() ->
     assert set(_out(settled).values()) == {"size"}
 
 
+def test_over_the_token_budget_the_weakest_text_waits() -> None:
+    words = "word " * 100
+    edits = [_text(f"{words}{n}", id=f"e{n}", support=tuple(f"t{k}" for k in range(n))) for n in range(4)]
+    settled = settle(_skill(), edits, rules=Ruleset(tokens=400))
+    assert [e.id for e in settled.kept] == ["e1", "e2", "e3"]
+    assert _out(settled) == {"e0": "size"}
+
+
 def test_a_skill_that_was_too_long_before_stays_open_for_edits() -> None:
     skill = _skill(BODY + "\n" + "x\n" * 600)
     settled = settle(skill, [AppendToSection(id="e", section=_id("## Rules"), text="more")])
@@ -524,7 +532,7 @@ def test_settling_three_thousand_edits_costs_at_most_twice_as_much_each_as_thirt
 
 
 def _many(count: int, sections: list[str], items: list[str], word: str) -> list[Edit]:
-    """Appended rules, some replaced items, some new sections; support from 1 to 7."""
+    """Appended rules, some replaced items, new sections and open comments; support from 1 to 7."""
     out: list[Edit] = []
     for n in range(count):
         support = tuple(f"t{k}" for k in range(n % 7 + 1))
@@ -534,7 +542,7 @@ def _many(count: int, sections: list[str], items: list[str], word: str) -> list[
         elif n % 11 == 0:
             out.append(AddSection(id=f"e{n:04d}", title=f"Topic {n}", text=f"Do {word} {n}.", support=support))
         else:
-            text = f"- Check {word} {n}."
+            text = f"<!-- open {word} {n}" if n % 40 == 7 else f"- Check {word} {n}."
             out.append(AppendToSection(id=f"e{n:04d}", section=sections[n % len(sections)], text=text, support=support))
     return out
 

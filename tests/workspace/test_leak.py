@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
+from random import Random
 
 import pytest
 
 from engine.domains.house import FAMILIES, House
+from workspace import seeds
 from workspace.guard import Ruleset, guard_edits, lint, settle
 from workspace.leak import HeldOut, HeldTask, held_out, leaks, own_case, own_marks
 from workspace.patch import InsertAfter
@@ -23,7 +26,7 @@ def _found(text: str, *known: str, task: HeldTask = TASK) -> list[tuple[int, str
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        (f"- {PROMPT}", "repeats words"),
+        (f"- {PROMPT}", "repeats the question"),
         ("## When did the barge\n\nThe  BARGE lorelei, leave on the\nmorning after the great storm", "repeats words"),
         ("As in barge-test-0042, look twice.", "repeats the id"),
         ("The answer is 14-mar-2031, 17:05 UTC.", "repeats the answer"),
@@ -59,7 +62,7 @@ def test_what_anybody_may_write_is_no_leak(task: HeldTask, text: str) -> None:
 
 
 def test_what_the_open_material_holds_is_no_leak() -> None:
-    assert _found(PROMPT, f"seen before: {PROMPT.upper()}") == []
+    assert _found(PROMPT, f"seen before: {PROMPT.upper()}, and again: {PROMPT}") == []
 
 
 def test_the_form_that_four_questions_share_is_no_leak_but_their_own_words_are() -> None:
@@ -88,22 +91,32 @@ def test_a_skill_of_rules_and_evolve_cases_is_no_leak_in_a_domain_whose_question
     shown = "\n".join(f"- Task: {' '.join(t.prompt.split())}\n  Answer: {t.expected}" for t in evolve[:12])
     rules = "- Write a day as 07-MAR-2021.\n- Write a sum as USD 4,500.00.\n- Reply AMBER, COBALT, IVORY or SLATE.\n"
     assert not list(leaks(f"# House\n\n{house.about}\n\n{rules}\n## Examples\n\n{shown}\n", held))
-    found = {
-        one.message.split(" of the held-out task ")[1].split(":")[0] for t in shut for one in leaks(t.prompt, held)
-    }
-    assert found >= {t.id for t in shut} or len(found) > 0.9 * len(shut)
+    assert all(list(leaks(f"Answer {t.prompt} with care", held)) for t in shut)
+    invented = house.tasks("evolve", 40, seed + 100)
+    assert sum(bool(list(leaks(t.prompt, held))) for t in invented) <= 3, "cases of the same form, not in the open"
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_skills_that_ship_with_a_domain_are_no_leak(family: str) -> None:
+    house = House(family)
+    held = held_out((HeldTask(t.id, t.prompt, t.expected) for s in range(20) for t in house.tasks("test", 40, s)), [])
+    for page in Path(seeds.__file__).parent.joinpath("house", family).rglob("SKILL.md"):
+        assert not list(leaks(page.read_text(encoding="utf-8"), held))
 
 
 def test_three_thousand_edits_are_looked_through_in_well_under_a_second() -> None:
-    tasks = [
-        HeldTask(f"task-{n:04d}", " ".join(f"w{(n * 31 + k * 7) % 5000}" for k in range(60)), f"{n}-2031-445566")
-        for n in range(2000)
-    ]
-    held = held_out(tasks, ["open text"])
-    texts = [" ".join(f"w{(n * 13 + k * 11) % 5000}" for k in range(40)) for n in range(3000)]
+    chance = Random(1)
+    tasks = [HeldTask(f"task-{n:04d}", _prose(chance, 60), f"{n}-2031-445566") for n in range(2000)]
+    held = held_out(tasks, [_prose(chance, 2000)])
+    assert len(held.prints) > 100_000
+    texts = [_prose(chance, 40) for _ in range(3000)]
     start = time.process_time()
-    assert sum(1 for text in texts for _ in leaks(text, held)) >= 0
-    assert time.process_time() - start < 0.8
+    assert [one for text in texts for one in leaks(text, held)] == []
+    assert time.process_time() - start < 0.5
+
+
+def _prose(chance: Random, count: int) -> str:
+    return " ".join(f"w{chance.randrange(5000)}" for _ in range(count))
 
 
 def _skill(body: str = "# T\n\nIntro.\n") -> Skill:

@@ -4,10 +4,10 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.workspace.markdowns import NOISE, PIECES, TEXTS, markdown, unhurried
+from tests.workspace.markdowns import TEXTS, markdown, unhurried
 from workspace.apply import Applied, Refused, apply
 from workspace.errors import InputError
 from workspace.guard import settle
@@ -449,29 +449,42 @@ def test_a_script_takes_lines_where_they_are_quoted() -> None:
     assert _result(edit, skill=skill).files["scripts/a.py"] == "import os\nimport sys\n\nprint(1)\n"
 
 
-QUOTES = [*PIECES, *TEXTS, "a", "b", "# T", "A", "para", "references/x.md", "name: x", "two lines", "## New", "n1"]
+OPS = ["append_to_section", "insert_after", "insert_before", "replace_in_section", "add_section", "delete_section"]
+FILES = ["SKILL.md"] * 8 + ["references/x.md", "references/n.md", "../x.md", "/etc/x", ".git/x"]
+WORDS = [*TEXTS, "- [n](references/n.md)", "see references/n.md", "x\n```\ny", ""]
 
 
 @st.composite
-def _patches(draw: st.DrawFn) -> list[dict[str, str]]:
-    ops = ["append_to_section", "insert_after", "insert_before", "replace_in_section", "add_section", "delete_section"]
-    quote = st.one_of(st.sampled_from(QUOTES), NOISE)
-    files = st.sampled_from(["SKILL.md"] * 6 + ["references/x.md", "references/n.md", "../x.md", "/etc/x", ".git/x"])
+def _patched(draw: st.DrawFn) -> tuple[str, list[dict[str, str]]]:
+    """A text, and edits that mostly quote it: whole lines, runs of lines, parts of a line, in this or that spelling."""
+    text = draw(markdown())
+    lines = [line for line in text.splitlines() if line.strip()] or ["x"]
+    headings = [h.title for h in outline(text).headings] or ["A"]
     edits: list[dict[str, str]] = []
     for _ in range(draw(st.integers(1, 5))):
-        edit = {"op": draw(st.sampled_from([*ops, *ops, "create", "delete_file"])), "file": draw(files)}
-        for key in ("target_section", "target_text", "old_text", "content", "after_section"):
-            if draw(st.integers(0, 3)):
-                edit[key] = draw(quote)
+        edit = {
+            "op": draw(st.sampled_from([*OPS, *OPS, "create", "delete_file"])),
+            "file": draw(st.sampled_from(FILES)),
+        }
+        first = draw(st.integers(0, len(lines) - 1))
+        whole = "\n".join(lines[first : first + draw(st.sampled_from([1, 1, 1, 2, 3]))])
+        quote = draw(st.sampled_from([whole, whole, whole.strip(), whole.upper(), whole[1:], whole.split()[0]]))
+        edit |= {"target_text": quote, "old_text": quote, "content": draw(st.sampled_from(WORDS))}
+        edit["target_section"] = draw(st.sampled_from([*headings, "## New", "## Other"]))
+        if edit["op"] not in {"append_to_section", "add_section", "delete_section"} and draw(st.booleans()):
+            del edit["target_section"]
+        if draw(st.booleans()):
+            edit["after_section"] = draw(st.sampled_from(headings))
         edits.append(edit)
-    return edits
+    return text, edits
 
 
-@unhurried
-@given(markdown(), _patches())
+@settings(unhurried, max_examples=300)
+@given(_patched())
 def test_whatever_a_patch_says_no_other_byte_changes_and_no_edit_is_lost(
-    text: str, edits: list[dict[str, str]]
+    case: tuple[str, list[dict[str, str]]],
 ) -> None:
+    text, edits = case
     skill = Skill(name="x", files={"SKILL.md": text, "references/x.md": "# X\n\ntext\n"})
     done = translate(skill, parse_released(json.dumps({"edits": edits}), "p.json"))
     names = {f"P{n:03d}" for n in range(1, len(edits) + 1)}

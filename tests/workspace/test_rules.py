@@ -10,7 +10,6 @@ import skills_ref  # pyright: ignore[reportMissingTypeStubs]
 
 from workspace.anchors import Missed, find_text
 from workspace.config import load_config
-from workspace.contradictions import candidates
 from workspace.errors import ConfigError
 from workspace.guard import RULES, Ruleset, compare, guard_edits, lint, ruleset, settle
 from workspace.leak import HeldTask, held_out
@@ -19,7 +18,6 @@ from workspace.patch import Create, Edit, InsertAfter, Link, Replace
 from workspace.route import route
 from workspace.rule_names import RULE_NAMES, SAFETY, SWITCHABLE
 from workspace.skill import Skill, new_skill
-from workspace.statements import statements_of
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "rules.md"
 GOOD = """\
@@ -58,7 +56,8 @@ def _of_edit(edit: Edit, rules: Ruleset | None = None) -> set[str]:
     return {v.rule for v in guard_edits(_skill(), [edit], rules=rules or Ruleset())}
 
 
-def _of_skill(body: str, rules: Ruleset | None = None, **files: str) -> set[str]:
+def _of_skill(body: str, rules: Ruleset | None = None, file: str = "references/x.md", text: str = "") -> set[str]:
+    files = {file: text} if text else {}
     return {v.rule for v in lint(_skill(body, **files), rules=rules or Ruleset())}
 
 
@@ -100,8 +99,8 @@ FIRES: dict[str, Callable[[str], set[str]]] = {
     "create-link": lambda text: _of_edit(
         Create(id="e", path="references/n.md", text="x", link=Link(block="b3", text=text))
     ),
-    "unlinked": lambda path: _of_skill("x", **{path: "x"}),
-    "encoding": lambda text: _of_skill("x", **{"references/t.md": text}) - {"unlinked"},
+    "unlinked": lambda path: _of_skill("x", file=path, text="x"),
+    "encoding": lambda text: _of_skill("x", text=text) - {"unlinked"},
     "secrets": _both,
     "home-path": _both,
     "leak": lambda text: _both(text, Ruleset(held=held_out([HeldTask("q1", text)], []))),
@@ -110,7 +109,6 @@ FIRES: dict[str, Callable[[str], set[str]]] = {
     ),
     "spec": lambda text: {v.rule for v in lint(_with_head(text))},
     "size": lambda text: _of_skill("- rule\n" * int(text.split()[0])),
-    "contradiction": lambda text: {"contradiction"} if candidates(statements_of(_skill(text))) else set(),
     "support": _support,
 }
 
@@ -331,6 +329,16 @@ def test_a_mark_before_the_front_matter_is_refused_by_both(tmp_path: Path) -> No
     (tmp_path / "SKILL.md").write_text(text, encoding="utf-8")
     assert skills_ref.validate(tmp_path)  # pyright: ignore[reportUnknownMemberType]
     assert [(v.rule, v.severity) for v in lint(Skill(name="x", files={"SKILL.md": text}))] == [("encoding", "error")]
+
+
+@pytest.mark.parametrize(
+    "head",
+    ["a: !!int", "!!binary a: b\na: b\nname: x\ndescription: d", "[" * 3000, "a: =", "? [a]\n: b", "a: !!timestamp x"],
+)
+def test_front_matter_that_the_yaml_reader_stumbles_over_is_a_fault_like_any_other(head: str) -> None:
+    found = lint(Skill(name="x", files={"SKILL.md": f"---\n{head}\n---\n"}))
+    assert {v.rule for v in found} == {"spec"}
+    assert "error" in {v.severity for v in found}
 
 
 def test_hyphens_of_a_skill_without_front_matter_are_no_end_of_it() -> None:

@@ -59,6 +59,7 @@ def _settings(given: argparse.Namespace) -> Settings:
         rate=given.tokens_per_second,
         context=given.context,
         tells=given.tell_context,
+        whole=given.whole_context,
         useless=given.lesson == "useless",
         json_schema=not given.no_json_schema,
         style=given.style,
@@ -113,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--style", choices=STYLES, default="plain", help="how replies are dressed")
     add("--context", type=int, default=0, metavar="TOKENS", help="longer prompts get a 400; 0 has no bound")
     add("--tell-context", action="store_true", help="say in the list of models how long a prompt may be")
+    add("--whole-context", action="store_true", help="count max_tokens as part of the prompt, as vLLM does")
     add("--replies", type=_replies, default={}, metavar="FILE", help="JSON Lines {role, content}: said in turn by role")
     add("--no-json-schema", action="store_true", help="answer 400 to a response_format")
     add("--watch-stdin", action="store_true", help="end when standard input ends")

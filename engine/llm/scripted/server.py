@@ -177,7 +177,7 @@ class Scripted:
         if form != "text" and not settings.json_schema:
             said = f"response_format of type {form} is not supported"
             return wire.error_answer(400, said, param="response_format")
-        prompt = _prompt_tokens(body)
+        prompt = _prompt_tokens(body) + (settings.whole and (body.get("max_tokens") or 0))
         if settings.context and prompt > settings.context:
             said = f"This model's maximum context length is {settings.context} tokens, you requested {prompt} tokens."
             return wire.error_answer(400, said, code="context_length_exceeded")

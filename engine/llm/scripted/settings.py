@@ -15,6 +15,7 @@ class Settings(NamedTuple):
     slots        chat requests served at once, the others wait in line; 0 = no bound
     rate         tokens a second of one reply; 0 = all at once
     context      tokens that a prompt may have; 0 = no bound
+    whole        the context holds prompt and reply together, so `max_tokens` counts, as with vLLM
     tells        the list of models tells the context, as vLLM's does
     retry_after  seconds sent with 429 and 503
     replies      by role, what is answered instead
@@ -26,6 +27,7 @@ class Settings(NamedTuple):
     rate: float = 0.0
     context: int = 0
     tells: bool = False
+    whole: bool = False
     useless: bool = False
     json_schema: bool = True
     style: str = "plain"
