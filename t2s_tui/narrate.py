@@ -123,6 +123,8 @@ def _of_the_result(event: Event) -> str:
         case e.GuardFlagged():
             kind = "inherited " if event.inherited else ""
             return f"{kind}{event.severity} {event.file}:{event.line} {event.rule}: {event.message}"
+        case e.PatchRepaired():
+            return f"{event.edits} refused edits worded anew"
         case e.PatchApplied():
             return f"patch applied: {_count(event.edits, 'edit')} in {_count(event.files, 'file')}"
         case e.TestOpened():

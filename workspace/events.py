@@ -355,6 +355,13 @@ class GuardFlagged(Event):
     inherited: bool = False
 
 
+class PatchRepaired(Event):
+    """Texts that the guard had refused for their form were worded anew; the guard looks at them again."""
+
+    kind = "patch.repaired"
+    edits: int
+
+
 class PatchApplied(Event):
     kind = "patch.applied"
     edits: int

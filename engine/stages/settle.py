@@ -4,7 +4,7 @@ provenance and ledger. But for the judge (see `contradict.py`) everything here i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from engine.context import Seed, program_edit
@@ -12,6 +12,7 @@ from engine.crew import Failed, Job
 from engine.stages.contradict import Judged, judge_contradictions, told
 from engine.stages.harvest import Harvest
 from engine.stages.merge import Outcome
+from engine.stages.repair import repair
 from workspace import events as e
 from workspace.assemble import Assembled, assemble
 from workspace.consolidate import outvoted
@@ -85,7 +86,13 @@ async def _reads(seed: Seed, gathered: Harvest, merged: Outcome, pool: Sequence[
         routed.quarantined,
     )
     contradicted = tuple(Held(by_id[loser], _against(by_id[winner])) for loser, winner in lost.items())
-    return _Settling(gathered, pool, merged, kept, judged, contradicted)
+    mended = await repair(seed, _assembled(seed, kept, pool).done.withheld)
+    return _Settling(gathered, pool, merged, _with(kept, mended), judged, contradicted)
+
+
+def _with(routed: Routed, mended: Mapping[str, Edit]) -> Routed:
+    main = tuple(mended.get(edit.id, edit) for edit in routed.main)
+    return Routed(main, tuple(h._replace(edit=mended.get(h.edit.id, h.edit)) for h in routed.aside), routed.quarantined)
 
 
 def _against(winner: Edit) -> str:
@@ -95,6 +102,7 @@ def _against(winner: Edit) -> str:
 def _key(seed: Seed, reads: _Settling) -> str:
     gathered, merged = reads.gathered, reads.merged
     read = [digest(edit.model_dump_json()) for edit in merged.edits]
+    routed = repr(reads.routed)
     failed = repr((sorted(gathered.failed.items()), sorted(merged.dropped.items()), gathered.trajectories))
     lessons = (lesson.digest for lesson in reads.pool)
     return digest(
@@ -103,21 +111,32 @@ def _key(seed: Seed, reads: _Settling) -> str:
         str(seed.ctx.config.budgets.examples),
         failed,
         reads.judged.read,
+        routed,
         *read,
         *lessons,
     )
 
 
-def _settle(seed: Seed, reads: _Settling, key: str) -> str:
-    routed = reads.routed
+class _Made(NamedTuple):
+    done: Assembled
+    examples: ExamplesMade
+
+
+def _assembled(seed: Seed, routed: Routed, pool: Sequence[Lesson]) -> _Made:
     edits = [*routed.main, *(held.edit for held in routed.aside)]
-    cases = _true_cases(edits, reads.pool, checked=seed.ctx.domain is not None)
+    cases = _true_cases(edits, pool, checked=seed.ctx.domain is not None)
     examples = examples_edit(seed.s0, cases, seed.ctx.config.budgets.examples, program_edit(1))
     rules = seed.rules.without(frozenset({"contradiction"}))  # the judge has spoken
     done = assemble(
         seed.s0, routed, [examples.edit] if examples.edit else [], program_edit,
         lambda edits: settle(seed.s0, edits, rules=rules), lambda edits: guard_edits(seed.s0, edits, rules=rules),
     )  # fmt: skip
+    return _Made(done, examples)
+
+
+def _settle(seed: Seed, reads: _Settling, key: str) -> str:
+    routed = reads.routed
+    done, examples = _assembled(seed, routed, reads.pool)
     contradictions = told(reads.judged, reads.merged.edits)
     _write(seed, done, reads.pool, _ledger(reads, done), contradictions)
     _tell_drops(seed, examples, reads.contradicted)

@@ -35,6 +35,8 @@ def answer(chat: Chat, useless: bool = False) -> str:
             return drafter(chat)
         case "judge":
             return judge(chat)
+        case "repairer":
+            return repairer(chat)
         case _:
             return json.dumps(sample(chat.schema)) if chat.schema else sentence(chat.user)
 
@@ -69,6 +71,15 @@ def judge(chat: Chat) -> str:
     nevers = [bool(_NEVER.search(line)) for line in (one, other)]
     about = fuzz.token_set_ratio(*(_SIDE.sub("", line).lower() for line in (one, other)))
     return f"ANSWER: {'yes' if nevers[0] != nevers[1] and about >= 85 else 'no'}"
+
+
+def repairer(chat: Chat) -> str:
+    """Closes an open fence and drops a heading that says nothing; other faults it cannot mend."""
+    text = next((tag.text for tag in tags(chat.user, "text")), "")
+    kept = [line for line in text.splitlines() if not re.fullmatch(r"#+\s*(?:New Section|TODO)?\s*", line)]
+    fences = [line for line in kept if line.lstrip().startswith("```")]
+    mended = "\n".join([*kept, *(["```"] if len(fences) % 2 else [])])
+    return "NONE" if mended == text else f"<text>\n{mended}\n</text>"
 
 
 def sentence(question: str) -> str:
