@@ -28,6 +28,7 @@ _NUMBER = re.compile(r"\b\d+(?:[.,]\d+)*%?|\b(?:one|two|three|four|five|six|seve
 _INSTANCE = re.compile(r"\b(?:e\.\s?g\.|for example|such as|for instance)[^.;]*(?:\.\d[^.;]*)*|`[^`]*`", re.IGNORECASE)
 _NOT = re.compile(r"\b(?:never|not|no|don[’']t|doesn[’']t|avoid|without|cannot|can[’']t|forbidden|stop)\b")
 _PREFER = re.compile(r"\b(?:instead of|rather than|over|before|after|prefer(?:red)?(?: to)?|not)\b")
+_PATTERN = re.compile(r"\b[A-Z]{2,}(?:[-/.:][A-Z]{2,})+\b")
 _STOP = frozenset(
     re.findall(
         r"\w+",
@@ -130,7 +131,9 @@ def _read(rule: Statement) -> _Read:
 
 
 def _stem(word: str) -> str:
-    """Enough of a stem that "writing", "writes" and "write" meet."""
+    """Enough of a stem that "writing", "writes", "written" and "write" meet."""
+    if word.endswith("tten"):
+        return word[:-3]
     for ending in ("ing", "ed", "es", "s", "e"):
         if word.endswith(ending) and len(word) - len(ending) >= 3:
             return word[: -len(ending)]
@@ -183,7 +186,8 @@ def _only_that(a: _Read, b: _Read, turn: Turn) -> bool:
             return bool(ours and theirs) and ours | theirs in turned
         case "form":
             forms = " ".join(form_words(a.words) | form_words(b.words)).lower()
-            return ours | theirs <= frozenset(map(_stem, _WORD.findall(forms)))
+            known = frozenset(map(_stem, _WORD.findall(forms)))
+            return ours <= known or theirs <= known
         case _:
             return not ours | theirs
 
@@ -195,11 +199,17 @@ def _turn(a: _Read, b: _Read) -> Turn | None:
     ours, theirs = words[0] - words[1], words[1] - words[0]
     if any(ours & pair and theirs & pair for pair in _OPPOSITES):
         return "opposite"
-    if not same_form(a.words, b.words) and _alike_without(a, b):
+    if not same_form(a.words, b.words) and (_other_pattern(a, b) or _alike_without(a, b)):
         return "form"
     if _numbers(a) != _numbers(b) and _numbers(a) and _numbers(b) and _alike_without(a, b):
         return "number"
     return "order" if _turned_round(a, b) else None
+
+
+def _other_pattern(a: _Read, b: _Read) -> bool:
+    """Do both show a pattern (DD-MON-YYYY), and not the same one?"""
+    ours, theirs = (frozenset(_PATTERN.findall(one.words)) for one in (a, b))
+    return bool(ours and theirs) and not ours & theirs
 
 
 def _alike_without(a: _Read, b: _Read) -> bool:

@@ -66,6 +66,8 @@ def an_edit(name: str, text: str, support: int = 1, **more: object) -> Edit:
         ("Recalculate formulas before saving.", "Save before recalculating formulas.", "order"),
         ("Round amounts to two decimals.", "Round amounts to three decimals.", "number"),
         ("Write dates as DD-MON-YYYY.", "Write dates as YYYY-MM-DD.", "form"),
+        ("Write dates as DD-MON-YYYY, where DD is the day and MON the month.", "Write dates as YYYY-MM-DD.", "form"),
+        ("Dates are written as DD/MM/YYYY.", "Write the dates as YYYY-MM-DD.", "form"),
     ],
 )
 def test_two_rules_that_differ_in_a_turn_are_a_candidate_pair(one: str, other: str, turn: str) -> None:
@@ -80,6 +82,7 @@ def test_two_rules_that_differ_in_a_turn_are_a_candidate_pair(one: str, other: s
         ("Use commas between thousands, e.g. USD 4,500.00.", "Use commas between thousands, e.g. USD 1,200.00."),
         ("Read the result back after writing.", "After writing, read back the result."),
         ("Name the sheet `Total`.", "Name the sheet `Sum`."),
+        ("Send tickets about parcels to COBALT.", "Send tickets about invoices to AMBER."),
     ],
 )
 def test_rules_about_other_things_or_that_say_the_same_are_no_pair(one: str, other: str) -> None:
