@@ -98,7 +98,7 @@ class Ears:
         return ""
 
     def _refusal(self, wish: Wish) -> str:
-        if wish.kind in ("pause", "pause_now", "stop", "stop_now") and wish.seq < self._seen:
+        if wish.kind in ("pause", "pause_now", "stop", "stop_now") and self._seen and wish.seq <= self._seen:
             return "stale: it is from before this engine started"
         if wish.kind == "hold_after" and wish.arguments.get("stage") not in STAGES:
             return f"no stage {wish.arguments.get('stage')!r}; there are: {', '.join(STAGES)}"

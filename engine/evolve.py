@@ -63,8 +63,11 @@ async def distil(seed: Seed, rollouts: Sequence[Rollout]) -> Candidate:
         if versions(seed.folder) != before:
             continue
         merged = await consolidate(seed, gathered.patches)
-        if versions(seed.folder) == before:
-            return await settle_candidate(seed, gathered, merged)
+        if versions(seed.folder) != before:
+            continue
+        candidate = await settle_candidate(seed, gathered, merged)
+        if versions(seed.folder) == before:  # judges take their time too
+            return candidate
 
 
 def _arm_hold(round: Round) -> None:

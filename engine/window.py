@@ -20,7 +20,8 @@ class Windows:
     """By model: tokens of its context, and characters a token. What refusals told is kept in `endpoints.toml`."""
 
     def __init__(self, told: Mapping[str, int] | None = None, path: Path | None = None) -> None:
-        self._limits = dict(told or {})
+        self._told = dict(told or {})
+        self._limits = dict(self._told)
         self._path = path
         self._counted: dict[str, tuple[int, int]] = {}
         for model, limit in _kept(path).items():
@@ -29,6 +30,10 @@ class Windows:
     def limit(self, model: str) -> int:
         """Tokens that prompt and reply may have together; 0 = not known."""
         return self._limits.get(model, 0)
+
+    def told(self, model: str) -> int:
+        """What the server said before any call; 0 = nothing."""
+        return self._told.get(model, 0)
 
     def learn(self, model: str, limit: int | None) -> None:
         """A refusal told the limit; kept for the run's later lives."""

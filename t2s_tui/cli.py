@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -64,17 +65,51 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     from workspace.errors import T2SError
 
+    _steady_streams()
     try:
         arguments = _parser(given).parse_args(given)
-        return int(arguments.act(arguments))
+        code = int(arguments.act(arguments))
+        sys.stdout.flush()
+        return code
     except T2SError as error:
         print(f"t2s: {_harmless(str(error))}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at its end
+        _give_up_stdout()
         return 1
+    except OSError as error:
+        return _refused_by_the_system(error)
+
+
+def _steady_streams() -> None:
+    """Give a closed stream back as one that holds nothing; what the terminal's encoding lacks is shown as `?`."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:  # its number is free: the next file opened would be taken for it
+            handle = os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(handle, True)
+            setattr(sys, name, os.fdopen(handle, "r" if name == "stdin" else "w", encoding="utf-8"))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+
+
+def _give_up_stdout() -> None:
+    """Or the interpreter complains at its end about what it could not write."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _refused_by_the_system(error: OSError) -> int:
+    """A place that cannot be used: no permission, a name too long, a full disk behind stdout."""
+    from workspace.files import FULL_DISK
+
+    place = f"cannot use {error.filename}" if error.filename else "cannot go on"
+    print(f"t2s: {_harmless(place)}: {error.strerror or error}", file=sys.stderr)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _give_up_stdout()
+    return 1 if error.errno in FULL_DISK else 2
 
 
 def ensure_ours() -> str:

@@ -122,7 +122,7 @@ def _of_the_result(event: Event) -> str:
             return f"edit {event.edit} {event.kind.partition('.')[2]}: {event.reason}"
         case e.GuardFlagged():
             kind = "inherited " if event.inherited else ""
-            return f"{kind}{event.severity} {event.file}:{event.line} {event.rule}: {event.message}"
+            return f"{kind}{event.severity} {event.where} {event.rule}: {event.message}"
         case e.PatchRepaired():
             return f"{event.edits} refused edits worded anew"
         case e.PatchApplied():

@@ -214,4 +214,6 @@ class _Watch:
 
     def _ask(self, kind: WishKind, who: str) -> None:
         self._asked = True
+        if self._printer.view.ended:
+            return  # nobody takes it any more but the next engine, which it is not meant for
         leave_wish(self._run, Wish(kind=kind, who=who, seq=self._printer.view.seq))

@@ -43,10 +43,11 @@ class _Piece(NamedTuple):
     lines: tuple[str, ...]
 
 
-def put_aside(skill: Skill, edits: Sequence[Edit], name: Iterator[str]) -> Aside:
+def put_aside(skill: Skill, edits: Sequence[Edit], name: Iterator[str], full: int = FULL) -> Aside:
     """The edits that put `edits` (of which each `may_stand_aside`) on pages beside SKILL.md, best supported first.
 
-    `name` gives ids for what the program adds. Raises `ValueError` for an edit that cannot stand aside.
+    `name` gives ids for what the program adds, `full` is how many lines a page may have. Raises `ValueError` for an
+    edit that cannot stand aside.
     """
     pieces = [_piece(skill, edit) for edit in sorted(edits, key=lambda e: (-len(e.support), e.id))]
     out: list[Edit] = []
@@ -57,12 +58,12 @@ def put_aside(skill: Skill, edits: Sequence[Edit], name: Iterator[str]) -> Aside
             break
         text = skill.text(path)
         if text is None:
-            taken, pieces = _that_fit(pieces, FULL)
+            taken, pieces = _that_fit(pieces, full)
             rows = _rows(taken)
             out.append(_page(skill, path, rows, [p.edit for p in taken], next(name)))
             writers[path] = tuple(row.edit for row in rows)
         else:
-            taken, pieces = _that_fit(pieces, FULL - len(split_lines(text)), none=True)
+            taken, pieces = _that_fit(pieces, full - len(split_lines(text)), none=True)
             out += [_added(path, outline_of(path, text), piece) for piece in taken]
         page |= {piece.edit.id: path for piece in taken}
     return Aside(tuple(out), page, writers)
@@ -144,12 +145,16 @@ class _Row(NamedTuple):
 def _that_fit(pieces: Sequence[_Piece], room: int, *, none: bool = False) -> tuple[list[_Piece], list[_Piece]]:
     """The first pieces that have room on a page (at least one, unless `none` will do), and the others."""
     taken: list[_Piece] = []
-    room -= 6
+    above: dict[str, _Piece] = {}
+    room -= 4
     for piece in pieces:
-        room -= len(piece.lines) + 4
+        before = above.get(piece.title.casefold())
+        close = before is not None and _is_list(before) and _is_list(piece)
+        room -= len(piece.lines) + (not close) + 2 * (before is None)
         if room < 0 and (taken or none):
             break
         taken.append(piece)
+        above[piece.title.casefold()] = piece
     return taken, list(pieces[len(taken) :])
 
 

@@ -26,6 +26,7 @@ COMMON = 40  # a word of more rules than this tells nothing about which two belo
 _WORD = re.compile(r"[a-z][a-z'’]+|\d+(?:[.,]\d+)*")
 _NUMBER = re.compile(r"\b\d+(?:[.,]\d+)*%?|\b(?:one|two|three|four|five|six|seven|eight|nine|ten)\b")
 _INSTANCE = re.compile(r"\b(?:e\.\s?g\.|for example|such as|for instance)[^.;]*(?:\.\d[^.;]*)*|`[^`]*`", re.IGNORECASE)
+_POINTER = re.compile(r"[\w ,-]{1,60}: \[[^\]]*\]\([^)]*\)\.?")  # a link with its label tells nobody what to do
 _NOT = re.compile(r"\b(?:never|not|no|don[’']t|doesn[’']t|avoid|without|cannot|can[’']t|forbidden|stop)\b")
 _PREFER = re.compile(r"\b(?:instead of|rather than|over|before|after|prefer(?:red)?(?: to)?|not)\b")
 _PATTERN = re.compile(r"\b[A-Z]{2,}(?:[-/.:][A-Z]{2,})+\b")
@@ -93,7 +94,8 @@ def candidates(rules: Sequence[Statement], *, across: bool = False, most: int | 
     Only rules of one section are compared unless `across`. The order of `rules` does not matter for which pairs are
     found.
     """
-    read = [_read(rule) for rule in sorted(rules, key=lambda r: (r.file, r.line, r.id))]
+    told = [rule for rule in rules if not _POINTER.fullmatch(rule.text)]
+    read = [_read(rule) for rule in sorted(told, key=lambda r: (r.file, r.line, r.id))]
     weight = _weights(read)
     found = [pair for a, b in _neighbours(read) if (pair := _pair(a, b, across, weight)) is not None]
     ranked = sorted(found, key=lambda p: (-p.likeness, p.a.id, p.b.id, p.a.line, p.b.line))

@@ -354,6 +354,11 @@ class GuardFlagged(Event):
     edit: str = ""
     inherited: bool = False
 
+    @property
+    def where(self) -> str:
+        """File and line; the file alone where no line is meant."""
+        return f"{self.file}:{self.line}" if self.line else self.file
+
 
 class PatchRepaired(Event):
     """Texts that the guard had refused for their form were worded anew; the guard looks at them again."""

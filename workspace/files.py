@@ -46,12 +46,16 @@ def read_bytes(path: Path) -> bytes:
 
 def read_text(path: Path) -> str:
     """The file as UTF-8 with its line endings kept; an `InputError` names path and line of a bad byte."""
-    data = read_bytes(path)
+    return text_of(read_bytes(path), path)
+
+
+def text_of(data: bytes, where: Path | str) -> str:
+    """`data` as UTF-8; an `InputError` with the line of a bad byte."""
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
-        raise InputError(f"{at(path, line)}: not UTF-8 text (byte 0x{data[error.start]:02x})") from error
+        raise InputError(f"{at(where, line)}: not UTF-8 text (byte 0x{data[error.start]:02x})") from error
 
 
 async def aread_text(path: Path) -> str:
@@ -83,6 +87,9 @@ def parse_toml(text: str, where: Path | str) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         line = getattr(error, "lineno", None) or _line_in_message(str(error)) or text.rstrip("\n").count("\n") + 1
         raise InputError(f"{at(where, line)}: {error}") from error
+    except (ValueError, RecursionError) as error:  # the reader tells no line of these
+        why = "nested too deeply" if isinstance(error, RecursionError) else "a number in it is too long"
+        raise InputError(f"{where}: not TOML that can be read: {why}") from error
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -95,8 +102,11 @@ def dump_toml(data: dict[str, Any]) -> str:
     return tomli_w.dumps(_without_none(data), multiline_strings=True)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Replace `path` by `data` in one step. Parents are made. Raises `DiskError`."""
+def write_bytes(path: Path, data: bytes, mode: int | None = None) -> None:
+    """Replace `path` by `data` in one step, with the permissions `mode` (default: 0600). Parents are made.
+
+    Raises `DiskError`.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
@@ -104,6 +114,8 @@ def write_bytes(path: Path, data: bytes) -> None:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
                 file.flush()
+                if mode is not None:
+                    os.fchmod(file.fileno(), mode)
                 os.fsync(file.fileno())
             Path(temporary).replace(path)
         except BaseException:
@@ -208,8 +220,17 @@ def read_from(path: Path, offset: int, limit: int = 1 << 20) -> bytes:
 
 
 def walk(folder: Path) -> Iterator[Path]:
-    """The regular files below `folder` in sorted order; symbolic links are neither followed nor yielded."""
-    for root, folders, names in os.walk(folder):
+    """The regular files below `folder` in sorted order; symbolic links are neither followed nor yielded.
+
+    Raises `InputError` for a folder that cannot be read (a hidden one is passed over): without its files the rest
+    would look whole.
+    """
+
+    def unreadable(error: OSError) -> None:
+        if not any(part.startswith(".") for part in Path(error.filename).relative_to(folder).parts):
+            raise InputError(f"cannot read {error.filename}: {error.strerror}") from error
+
+    for root, folders, names in os.walk(folder, onerror=unreadable):
         folders.sort()
         for name in sorted(names):
             path = Path(root, name)
@@ -225,11 +246,16 @@ def swap_folder(staging: Path, target: Path) -> None:
             staging.rename(target)
             return
         old = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.old."))
-        target.rename(old / "was")
+        try:
+            target.rename(old / "was")
+        except OSError:
+            old.rmdir()
+            raise
         try:
             staging.rename(target)
         except OSError:
             (old / "was").rename(target)
+            old.rmdir()
             raise
         shutil.rmtree(old)
     except OSError as error:

@@ -83,9 +83,7 @@ def save_fixed(folder: Path, before: Skill, after: Skill) -> None:
         if read_bytes(path) != (before.text(path.relative_to(folder).as_posix()) or "").encode():
             raise ChangedMeanwhile(f"{path} has changed meanwhile; nothing was mended, run the command again")
     for path, text in changed:
-        mode = path.stat().st_mode & 0o7777
-        write_bytes(path, text.encode())
-        path.chmod(mode)
+        write_bytes(path, text.encode(), path.stat().st_mode & 0o7777)
 
 
 def _without_mark(skill: Skill, file: str, text: str) -> _Mended:
@@ -110,6 +108,7 @@ def _without_controls(skill: Skill, file: str, text: str) -> _Mended:
 def _with_links(skill: Skill, file: str, text: str) -> _Mended:
     dead = {found.line - 1 for found in dead_links(skill, file, text)}
     lines = split_lines(text)
+    hrefs = {k: target.href for k, target in enumerate(links(text))}
     fixes: list[Fix] = []
     for n in sorted(dead):
         for target in dict.fromkeys(t for t in links(text) if t.line == n):
@@ -118,7 +117,12 @@ def _with_links(skill: Skill, file: str, text: str) -> _Mended:
             if new and _named(lines[n], path) == sum(_path(t) == path for t in links(text) if t.line == n):
                 lines[n] = _HREF.sub(lambda m, old=path, now=new: m[1] + (now if m[2] == old else m[2]), lines[n])
                 fixes.append(Fix("dead-link", file, n + 1, f"link {path} changed to {new}"))
-    return _Mended("".join(lines), fixes)
+                here = [k for k, t in enumerate(links(text)) if t.line == n and _path(t) == path]
+                hrefs |= {k: new + hrefs[k].removeprefix(path) for k in here}
+    mended = "".join(lines)
+    # Code over several lines hides on which of them a link stands: then it is the code that was changed.
+    same = [target.href for target in links(mended)] == list(hrefs.values())
+    return _Mended(mended, fixes) if same else _Mended(text, [])
 
 
 def _path(target: Target) -> str:

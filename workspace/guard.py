@@ -207,11 +207,16 @@ def _judge(
     skill: Skill, applied: Applied, kept: Sequence[Edit], rules: Ruleset, had: Sequence[Violation]
 ) -> tuple[Violation, ...]:
     """All violations of the result, each with the edit that wrote its line."""
-    free = {edit.id for edit in kept if accepted(edit)}
     found = [*structure(skill, applied), *_compare(skill, applied.skill, applied, rules, had)]
-    return in_order(
-        v.model_copy(update={"severity": "warning"}) if v.rule == "poison" and v.edit in free else v for v in found
-    )
+    return in_order(v.model_copy(update={"severity": "warning"}) if _wanted(v, applied, kept) else v for v in found)
+
+
+def _wanted(violation: Violation, applied: Applied, kept: Sequence[Edit]) -> bool:
+    """Does a person want it so? Poison that they accepted, and a file that only what they pinned makes too long."""
+    if violation.rule == "poison":
+        return violation.edit in {edit.id for edit in kept if accepted(edit)}
+    writers = {name for name in applied.origin(violation.file) if name}
+    return violation.rule == "size" and bool(writers) and writers <= {edit.id for edit in kept if edit.pinned}
 
 
 def _compare(

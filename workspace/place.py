@@ -274,16 +274,28 @@ def _replace(plan: Outline, edit: Replace) -> Put:
     if last.start < first.start or last.end < first.end:
         raise No(f"{last.id} stands above {first.id} in {edit.file}")
     words = _words(edit.text)
-    same = first.parent == last.parent
-    within = first.parent if same and first.kind == "item" else None
-    if same and first.kind == "list" and first.parent and last.id == first.id:
-        within = first.id
+    _keeps_heads(plan, edit.file, first, last)
+    within = _list_around(plan, first, last)
     if within and headings_in(words):
         raise No(f"{first.id} of {edit.file} stands in a list, where a heading cannot go")
     return Put(
         edit.id, len(edit.support), "replace", edit.file, first.start, last.end,
         words, (first.id, last.id), within,
     )  # fmt: skip
+
+
+def _keeps_heads(plan: Outline, file: str, first: Block, last: Block) -> None:
+    """Raises `No` where an item would lose its first line and keep others, which would then belong to nothing."""
+    for b in plan.blocks:
+        if b.kind == "item" and first.start < b.start < last.end < b.end:
+            raise No(f"only a part of {b.id} of {file} would go, its first line among it; end with {b.id} itself")
+
+
+def _list_around(plan: Outline, first: Block, last: Block) -> str | None:
+    """The innermost list that the range lies in; None for an outermost list that goes as a whole."""
+    around = [b for b in plan.blocks if b.kind == "list" and b.start <= first.start and last.end <= b.end]
+    inner = around[-1] if around else None
+    return None if inner is None or (inner == first and not inner.parent) else inner.id
 
 
 def _delete(plan: Outline, edit: Delete) -> Put:

@@ -13,10 +13,11 @@ from typing import NamedTuple
 
 from workspace.anchors import BOX, MARK, Candidate, Match, line_starts, plain, unmarked
 from workspace.apply import Applied, apply
-from workspace.outline import Block, Fence, Outline, outline_of
+from workspace.outline import Block, Fence, Outline, blank, outline_of
 from workspace.patch import Delete, Edit, Replace
 from workspace.released_json import SourceEdit
 from workspace.skill import Skill
+from workspace.structure import roles
 
 _BARE = re.compile(r"(?:[\s>]|[-*+]|#{1,6}|\d{1,9}[.)])*")
 
@@ -81,7 +82,7 @@ def _fitting(skill: Skill, source: SourceEdit, plan: Outline, change: Change, bl
     edits = [_replace(source, first, last, _put(change, first, last)) for first, last in pairs]
     for same in (_equal, _equal_but_for_blank_lines):
         for edit in edits:
-            if _does(skill, edit, change, same):
+            if (result := _does(skill, edit, change, same)) and _rest_stays(plan, result, change):
                 return edit
     line = change.text.count("\n", 0, change.start) + 1
     raise Cannot(f"line {line} cannot be changed on its own; quote the whole block and write it anew")
@@ -162,11 +163,23 @@ def _outermost(plan: Outline, block: Block) -> Block:
     return _chain(plan, block)[-1]
 
 
-def _does(skill: Skill, edit: Edit, change: Change, same: Callable[[str, str], bool]) -> bool:
+def _does(skill: Skill, edit: Edit, change: Change, same: Callable[[str, str], bool]) -> Outline | None:
+    """The file with `edit` when it is just the change."""
     applied = apply(skill, [edit])
-    if not isinstance(applied, Applied):
-        return False
-    return same(_lf(applied.skill.text(edit.file) or ""), change.result)
+    text = (applied.skill.text(edit.file) or "") if isinstance(applied, Applied) else None
+    return outline_of(edit.file, text) if text is not None and same(_lf(text), change.result) else None
+
+
+def _rest_stays(plan: Outline, result: Outline, change: Change) -> bool:
+    """Are the lines around the change what they were? (A table without its header is none.) A change of a text with an
+    open fence may well mean to close it."""
+    if any(not fence.closed for fence in plan.fences):
+        return True
+    first, last = change.text.count("\n", 0, change.start), change.text.count("\n", 0, change.end)
+    was = [(n, role) for n, role in enumerate(roles(plan)) if not blank(plan.lines[n])]
+    now = [role for line, role in zip(result.lines, roles(result), strict=True) if not blank(line)]
+    above, below = [role for n, role in was if n < first], [role for n, role in was if n > last]
+    return now[: len(above)] == above and now[len(now) - len(below) :] == below
 
 
 def _equal(got: str, wanted: str) -> bool:

@@ -106,7 +106,7 @@ class Opened(NamedTuple):
 
 
 def load_skill(folder: Path) -> Skill:
-    """The skill in `folder`; its name is the front matter's, else the folder's.
+    """The skill in `folder`; its name is the front matter's where that can name a folder, else the folder's.
 
     Raises `SkillError`: no such folder, no SKILL.md, unreadable front matter (file:line), a symbolic link inside.
     """
@@ -321,6 +321,11 @@ def _skill(folder: Path, files: Mapping[str, str | bytes]) -> Skill:
     body = files[MAIN]
     head = _parse_head(body) if isinstance(body, str) and front_matter_fault(body) is None else {}
     name = head.get("name")
-    own_name = name if isinstance(name, str) and name else folder.resolve().name
+    own_name = name if isinstance(name, str) and _names_a_folder(name) else folder.resolve().name
     runs = tuple(path for path in sorted(files) if (folder / path).stat().st_mode & 0o100)
     return Skill(name=own_name, files=files, executable=runs)
+
+
+def _names_a_folder(name: str) -> bool:
+    """Results are saved in a folder of this name, and a stranger's front matter may say `../x` or `/home/me`."""
+    return "/" not in name and path_fault(name) is None and len(name.encode()) <= 128

@@ -66,13 +66,15 @@ def removed_lines(skill: Skill, edits: Iterable[Edit]) -> frozenset[tuple[str, i
 
 def _statements(file: str, plan: Outline) -> Iterator[Statement]:
     title, section = "", TOP
+    nested: dict[str | None, int] = {}
+    for block in plan.blocks:
+        nested[block.parent] = min(block.start, nested.get(block.parent, block.start))
     for block in plan.blocks:
         if block.kind == "heading":
             title, section = block.title.casefold(), block.id
         if block.kind not in {"item", "paragraph"} or "example" in title:
             continue
-        nested = [b.start for b in plan.blocks if b.parent == block.id]
-        lines = plan.lines[block.start : min([*nested, block.end])]
+        lines = plan.lines[block.start : min(nested.get(block.id, block.end), block.end)]
         words = " ".join("".join(lines).split()).lstrip("-*+ ")
         if words and len(words) <= LONGEST:
             yield Statement(f"{file}:{block.start + 1}", words, f"{file}#{section}", file, block.start + 1)

@@ -18,7 +18,7 @@ def structure(skill: Skill, applied: Applied) -> Iterator[Violation]:
         old, new = skill.text(file), applied.skill.text(file)
         if old is None or new is None or not is_markdown(file):
             continue
-        was, now = _roles(outline(old)), _roles(outline(new))
+        was, now = roles(outline(old)), roles(outline(new))
         changed = [n for n, source in enumerate(sources) if source is not None and was[source] != now[n]]
         for n in changed[:1]:
             before, after = was[sources[n] or 0] or "text", now[n] or "text"
@@ -44,17 +44,23 @@ def _swallows(text: str) -> bool:
     return outline(f"{text}\n\nbehind it\n").kinds[-1] != "paragraph"
 
 
-def _roles(plan: Outline) -> list[str]:
-    """What matters about each line's kind; a blank line or plain text is ""."""
+def roles(plan: Outline) -> list[str]:
+    """What matters about each line's kind and place in lists; a blank line or plain text is ""."""
     outer = {n for h in plan.headings for n in range(h.start, h.end)}
+    items = {b.start for b in plan.blocks if b.kind == "item"}
     lasting = {"fence", "html", "code", "table", "break", "front_matter"}
-    roles = [kind if kind in lasting else "" for kind in plan.kinds]
+    out: list[str] = []
     for n, kind in enumerate(plan.kinds):
+        if not plan.lines[n].strip():
+            out.append("fence" if kind == "fence" else "")
+            continue
+        role = kind if kind in lasting else ""
         if kind == "heading":
-            roles[n] = "heading" if n in outer else "inner heading"
-        elif not plan.lines[n].strip():
-            roles[n] = "fence" if kind == "fence" else ""
-    return roles
+            role = "heading" if n in outer else "inner heading"
+        depth = len(plan.lists_at(n))
+        place = f"{'an item' if n in items else 'inside an item'} at depth {depth}" if depth else ""
+        out.append(f"{role or 'text'} {place}" if place else role)
+    return out
 
 
 def _cause(plan: Outline, origins: Sequence[str | None], line: int) -> str | None:

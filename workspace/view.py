@@ -281,7 +281,7 @@ class RunView(BaseModel):
             case e.VerdictReached():
                 self.verdict = Verdict(**event.model_dump(exclude={"seq", "time", "t"}))
             case e.GuardFlagged():
-                self.flagged.append(f"{event.file}:{event.line} {event.rule}: {event.message}")
+                self.flagged.append(f"{event.where} {event.rule}: {event.message}")
             case e.NoteLeft():
                 self.notes.append(event.text)
             case _:

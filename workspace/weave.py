@@ -6,6 +6,7 @@ blank lines that S0 has there; it gets one where two pieces would run together, 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from workspace.outline import Block, Outline, blank, outline
 from workspace.place import Put
 
 BOM = "\ufeff"
+_QUIET = re.compile(r"[ \t]*(?:(?!0*1[.)])\d{1,9}[.)]|[-*+]\s*$|\d{1,9}[.)]\s*$)")
 
 
 class Written(NamedTuple):
@@ -248,7 +250,7 @@ def _need(plan: Outline, row: _Row, n: int) -> int:
         return 0
     left, right = row.solids[n - 1], row.solids[n]
     if shared := left.tail & right.head:
-        return int(_loose(plan, left, right, shared))
+        return int(_loose(plan, left, right, shared) or _begins_quietly(left, right))
     if left.in_place or right.in_place or any(put.inside for put in row.seams[n].gone):
         return 0
     return 0 if _fits(plan, left, right) else 1
@@ -260,6 +262,11 @@ def _loose(plan: Outline, left: Solid, right: Solid, shared: frozenset[str]) -> 
         return style.loose
     beside = left.ends_in or right.ends_in
     return bool(beside and beside.loose)
+
+
+def _begins_quietly(left: Solid, right: Solid) -> bool:
+    """A nested list whose first item is gone may begin with one that cannot end the text above: `2.`, or no words."""
+    return bool(right.head - left.tail) and _QUIET.match(right.lines[0]) is not None
 
 
 def _fits(plan: Outline, left: Solid, right: Solid) -> bool:

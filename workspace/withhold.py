@@ -84,7 +84,8 @@ class Suspects:
         return self._headings[file].writers(violation.line)
 
     def _heaviest(self, violation: Violation, edits: Sequence[Edit]) -> list[Edit]:
-        """The weakest edits, until what they wrote makes up for the excess."""
+        """The weakest edits, until what they wrote makes up for the excess; of those the strongest that need not go
+        stay. What a person pinned is never too much."""
         lines = split_lines(self._applied.skill.text(violation.file) or "")
         in_lines = violation.subject == "lines"
         own: Counter[str | None] = Counter()
@@ -93,10 +94,14 @@ class Suspects:
         excess = self._excess(violation, len(lines))
         out: list[Edit] = []
         for edit in weakest_first(edits):
-            if excess <= 0:
+            if excess <= 0 or edit.pinned:
                 break
             excess -= own[edit.id]
             out += [edit] if own[edit.id] else []
+        for edit in reversed(out.copy()):
+            if own[edit.id] <= -excess:
+                excess += own[edit.id]
+                out.remove(edit)
         return out or weakest_first(edits)[:1]
 
     def _excess(self, violation: Violation, lines: int) -> int:

@@ -131,6 +131,8 @@ def classify(error: BaseException, target: Target = Target()) -> CallFailed:  # 
 
 def _broken(error: BaseException, kinds: set[str], target: Target) -> CallFailed:
     where = target.whole
+    if _was_connected(error.__cause__):
+        return Transient(f"the call to {where} broke off: {_words(error)}")
     if "ConnectTimeout" in kinds:
         return Unreachable(f"cannot reach {where}: no connection came about in time; is the address right?")
     if "ConnectError" in kinds or isinstance(error, ConnectionRefusedError):
@@ -140,6 +142,13 @@ def _broken(error: BaseException, kinds: set[str], target: Target) -> CallFailed
     if kinds & {"JSONDecodeError", "UnicodeDecodeError"}:
         return Transient(f"{where} sent something that is not JSON ({_words(error)})")
     return Transient(f"the call to {where} broke off: {_words(error)}")
+
+
+def _was_connected(cause: BaseException | None) -> bool:
+    """Did a connection that stood break? The aiohttp transport gives that the name of one that never came about."""
+    kinds = {kind.__name__ for kind in type(cause).__mro__}
+    stood = kinds & {"ServerDisconnectedError", "ClientOSError"}
+    return bool(stood) and not kinds & {"ClientConnectorError", "ServerTimeoutError"}
 
 
 def refusal(answer: Answer, target: Target) -> CallFailed:

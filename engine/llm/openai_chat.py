@@ -1,8 +1,8 @@
 """Any OpenAI-compatible server, through the openai SDK's transport and our own reading of the stream.
 
 The only module that imports openai, and only when a first endpoint is made. Its chunk objects cost most of a core at a
-few hundred streams, so the raw bytes are parsed here (benchmarks/stream_cpu.py measures both). The SDK never retries:
-the one retry loop is the caller's.
+few hundred streams, so the raw bytes are parsed here; they come through its aiohttp transport, which costs less than
+half of its usual one (benchmarks/stream_cpu.py). The SDK never retries: the one retry loop is the caller's.
 """
 
 from __future__ import annotations
@@ -171,11 +171,11 @@ class OpenAIChat:
 
 def _client(base_url: str, key: str, connect: float, keep_alive: float) -> AsyncOpenAI:
     from httpx2 import Limits, Timeout
-    from openai import AsyncOpenAI, DefaultAsyncHttpxClient, Omit
+    from openai import AsyncOpenAI, DefaultAioHttpClient, Omit
 
     address = urlsplit(base_url)
     local = address.scheme == "http" and address.hostname in ("127.0.0.1", "localhost", "::1")
-    transport = DefaultAsyncHttpxClient(
+    transport = DefaultAioHttpClient(
         limits=Limits(
             max_connections=CONNECTIONS,
             max_keepalive_connections=CONNECTIONS if keep_alive else 0,

@@ -16,7 +16,7 @@ from engine.context import Seed
 from engine.crew import Failed, Job
 from engine.llm.endpoint import Reply
 from engine.prompt import Prompt
-from engine.reply import BadReply, parse_json, parse_lines
+from engine.reply import BadReply, parse_json, parse_lines, spoken
 from engine.stages.rollout import shown
 from workspace.differences import differences
 from workspace.events import LessonLearned, NoteLeft, label
@@ -180,6 +180,8 @@ def _read_lines(reply: Reply, trajectory: Trajectory) -> Findings:
 
 
 def _read_json(reply: Reply) -> Findings:
+    if spoken(reply).rpartition("}")[2].lstrip().startswith(","):  # repaired, it would lose a lesson without a word
+        raise BadReply("the reply breaks off in the middle of its list; send the whole JSON again")
     findings = parse_json(reply, Findings)
     if any(not f.claim.strip() for f in findings.lessons):
         raise BadReply("a lesson has an empty `claim`; say what to do, or leave the lesson out")

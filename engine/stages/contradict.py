@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from engine.agent import Agent
 from engine.context import Seed
 from engine.crew import Failed, Job
 from engine.llm.endpoint import Reply
@@ -36,8 +37,9 @@ class Judged(NamedTuple):
 
 
 async def judge_contradictions(seed: Seed, edits: Sequence[Edit]) -> Judged:
-    """Judge the likeliest pairs among `edits`, and between them and what they leave of S0's rules."""
-    pairs = _pairs(seed, edits)
+    """Judge the likeliest pairs among `edits`, and between them and what they leave of S0's rules; nothing where the
+    rule `contradiction` is off."""
+    pairs = () if "contradiction" in seed.rules.off else _pairs(seed, edits)
     verdicts = await _verdicts(seed, pairs)
     against = tuple(pair for pair, verdict in zip(pairs, verdicts, strict=True) if verdict == "yes")
     unsure = tuple(pair for pair, verdict in zip(pairs, verdicts, strict=True) if verdict not in ("yes", "no"))
@@ -50,10 +52,24 @@ async def _verdicts(seed: Seed, pairs: Sequence[Pair]) -> list[str]:
     crew, part = seed.ctx.crew, f"{seed.prefix}judge"
     if seed.ctx.style("judge") == "lines":
         return ["yes" if pair.certain else "the model is too small to judge" for pair in pairs]
-    crew.plan("settle", min(MOST, len(pairs)), part)
-    asked = await together(_verdict(seed, number, pair) for number, pair in enumerate(pairs[:MOST], 1))
+    asked = list(dict.fromkeys(map(_words, pairs)))[:MOST]
+    crew.plan("settle", len(asked), part)
+    answers = dict(zip(asked, await together(_verdict(seed, words) for words in asked), strict=True))
     crew.leave("settle", part)
-    return [*asked, *("not among the likeliest" for _ in pairs[MOST:])]
+    return [answers.get(_words(pair), "not among the likeliest") for pair in pairs]
+
+
+class _Words(NamedTuple):
+    """What a judge is asked: two rules, in an order that no id has a say in, and how they differ."""
+
+    one: str
+    other: str
+    why: str
+
+
+def _words(pair: Pair) -> _Words:
+    one, other = sorted((pair.a.text, pair.b.text))
+    return _Words(one, other, pair.why)
 
 
 def _pairs(seed: Seed, edits: Sequence[Edit]) -> tuple[Pair, ...]:
@@ -66,19 +82,22 @@ def _pairs(seed: Seed, edits: Sequence[Edit]) -> tuple[Pair, ...]:
     return tuple(sorted([*among, *beside], key=lambda p: (-p.likeness, p.a.id, p.b.id)))
 
 
-async def _verdict(seed: Seed, number: int, pair: Pair) -> str:
-    """`yes` or `no`, or that the judge could not be asked (the unit is listed as failed)."""
-    prompt, model = seed.ctx.prompts["judge"], seed.ctx.model("judge", seed.number)
-    unit = f"judge-{number:02d}"
-    key = seed.ctx.key(prompt, model, pair.a.text, pair.b.text)
+async def _verdict(seed: Seed, words: _Words) -> str:
+    """`yes` or `no`, or that the judge could not be asked (the unit is listed as failed).
+
+    The unit is named after the words: a pair that comes or goes leaves the verdicts on all others as they are.
+    """
+    ctx, prompt, model = seed.ctx, seed.ctx.prompts["judge"], seed.ctx.model("judge", seed.number)
+    short = digest(*words)[:6]
+    unit = f"j-{short}"
+    key = ctx.key(prompt, model, words.one, words.other)
     path = seed.folder.path / "judged" / f"{unit}.toml"
 
     async def work() -> str:
-        agent = seed.agent("judge", "judge", "settle", unit)
+        agent = Agent(ctx.desk, f"judge-{seed.prefix}{short}", "judge", "settle", seed.prefix + unit, model)
         with agent.at_work():
-            answer = await agent.ask(prompt.messages(one=pair.a.text, other=pair.b.text), _read)
-        rules = [{"id": rule.id, "text": rule.text} for rule in (pair.a, pair.b)]
-        return dump_toml({"format": 1, "key": key, "contradict": answer, "found": pair.why, "rules": rules})
+            answer = await agent.ask(prompt.messages(one=words.one, other=words.other), _read)
+        return dump_toml({"format": 1, "key": key, "contradict": answer, "found": words.why, "rules": words[:2]})
 
     made = await seed.ctx.crew.make("settle", seed.prefix + unit, lambda: Job(key, path, work))
     return "the judge failed" if isinstance(made, Failed) else str(parse_toml(made.text, path)["contradict"])

@@ -8,7 +8,7 @@ from engine.context import Context
 from engine.crew import Failed, Job
 from engine.llm.endpoint import Reply
 from engine.reply import BadReply, spoken
-from workspace.errors import T2SError
+from workspace.errors import SkillError, T2SError
 from workspace.files import dump_toml, read_text
 from workspace.guard import lint
 from workspace.skill import Skill, load_skill, new_skill, save_skill
@@ -43,7 +43,9 @@ async def _draft(ctx: Context, name: str) -> None:
     made = await ctx.crew.make("draft", "draft", lambda: Job(key, ctx.run.skill(0) / "draft.toml", write))
     ctx.crew.leave("draft")
     if isinstance(made, Failed):
-        raise T2SError(f"the first version of skill {name} could not be drafted: {made.reason}")
+        why = made.reason.partition(". Send the whole")[0]
+        out = f"`t2s retry {ctx.run.path.name}` tries again, or write a first version by hand and give it with --skill"
+        raise T2SError(f"the first version of skill {name} could not be drafted: {why}; {out}")
 
 
 def _samples(ctx: Context) -> list[str]:
@@ -64,7 +66,12 @@ def _read_draft(reply: Reply, name: str) -> Skill:
     label, _, description = head.strip().partition(":")
     if not found or label.strip().upper() != "DESCRIPTION" or not body.strip():
         raise BadReply("send one line `DESCRIPTION: …`, a line `---`, and then the Markdown body")
-    skill = new_skill(name, description.strip()[:1024], body.strip() + "\n")
+    if body.lstrip().startswith("---"):
+        raise BadReply("the body begins with a line `---`; send no front matter, only the Markdown body")
+    try:
+        skill = new_skill(name, description.strip(), body.strip() + "\n")
+    except SkillError as fault:
+        raise BadReply(f"{fault}. Send the whole corrected draft again") from fault
     if faults := [f"line {v.line}: {v.message}" for v in lint(skill, folder_name=name) if v.severity == "error"]:
         raise BadReply(f"the draft breaks rules: {'; '.join(faults)}. Send the whole corrected draft again")
     return skill

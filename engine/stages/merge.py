@@ -97,10 +97,16 @@ def _room(seed: Seed) -> Room:
     """
     ctx, model = seed.ctx, seed.ctx.model("merger", seed.number)
     windows = ctx.desk.caller.windows
-    window, per_token = windows.limit(model.model or ""), windows.per_token(model.model or "")
+    window, per_token = _window(seed, model.model or ""), windows.per_token(model.model or "")
     if not window or ctx.merge_way() == "guided":
         return Room(window, 0, per_token)
     return Room(window, room(window, per_token, frame(ctx.prompts["merger"]), model.max_tokens or 0), per_token)
+
+
+def _window(seed: Seed, model: str) -> int:
+    """Of several candidates none may know what another one's refusals told by now: that would depend on the clock."""
+    windows = seed.ctx.desk.caller.windows
+    return windows.told(model) if seed.ctx.config.run.seeds > 1 else windows.limit(model)
 
 
 # --- a node ----------------------------------------------------------------------------------------------------------

@@ -117,7 +117,20 @@ async def _asked(seed: Seed, unit: str, lessons: Sequence[Lesson]) -> tuple[list
         return _checked(parse_json(reply, Proposal), unit, seed.s0, known)
 
     with agent.at_work():
-        return await agent.ask(prompt.messages(skill=annotated_skill(seed.s0), lessons=shown), read, _schema())
+        messages = prompt.messages(skill=annotated_skill(seed.s0), lessons=shown)
+        return _with_pinned(seed.s0, unit, known, *await agent.ask(messages, read, _schema()))
+
+
+def _with_pinned(
+    s0: Skill, unit: str, lessons: dict[str, Lesson], edits: list[Edit], left_out: list[Dropped]
+) -> tuple[list[Edit], list[Dropped]]:
+    """What a person pinned goes in, whatever the proposer thinks of it, unless S0 has the very words."""
+    said = " ".join(" ".join(text.split()) for _, text in s0.texts())
+    wanted = [x for x in (lessons[one.id] for one in left_out) if x.status == "pinned"]
+    wanted = [x for x in wanted if " ".join(x.claim.split()) not in said]
+    placed = [_placed(s0, edit_id(unit, n), lesson) for n, lesson in enumerate(wanted, len(edits) + 1)]
+    names = {lesson.id for lesson in wanted}
+    return [*edits, *placed], [one for one in left_out if one.id not in names]
 
 
 def _checked(proposal: Proposal, unit: str, s0: Skill, lessons: dict[str, Lesson]) -> tuple[list[Edit], list[Dropped]]:

@@ -12,7 +12,7 @@ from engine.crew import Failed, Job
 from engine.stages.contradict import Judged, judge_contradictions, told
 from engine.stages.harvest import Harvest
 from engine.stages.merge import Outcome
-from engine.stages.repair import repair
+from engine.stages.repair import FORM, repair
 from workspace import events as e
 from workspace.assemble import Assembled, assemble
 from workspace.consolidate import outvoted
@@ -75,19 +75,27 @@ async def settle_candidate(seed: Seed, gathered: Harvest, merged: Outcome) -> Ca
 
 async def _reads(seed: Seed, gathered: Harvest, merged: Outcome, pool: Sequence[Lesson]) -> _Settling:
     by_id = {edit.id: edit for edit in merged.edits}
-    outvotes = {loser: winner.id for loser, winner in outvoted(merged.edits).items()}
+    barred = _barred(seed, merged.edits)
+    outvotes = {loser: winner.id for loser, winner in outvoted([by_id[x] for x in by_id if x not in barred]).items()}
     least = least_support(gathered.trajectories, seed.rules.support)
     routed = route([edit for edit in merged.edits if edit.id not in outvotes], least)
-    judged = await judge_contradictions(seed, [*routed.main, *(held.edit for held in routed.aside)])
+    speak = [edit for edit in (*routed.main, *(held.edit for held in routed.aside)) if edit.id not in barred]
+    judged = await judge_contradictions(seed, speak)
     lost = outvotes | judged.losers
     kept = Routed(
         tuple(edit for edit in routed.main if edit.id not in lost),
         tuple(held for held in routed.aside if held.edit.id not in lost),
         routed.quarantined,
     )
-    contradicted = tuple(Held(by_id[loser], _against(by_id[winner])) for loser, winner in lost.items())
+    contradicted = tuple(Held(by_id[loser], _against(by_id[winner], by_id[loser])) for loser, winner in lost.items())
     mended = await repair(seed, _assembled(seed, kept, pool).done.withheld)
     return _Settling(gathered, pool, merged, _with(kept, mended), judged, contradicted)
+
+
+def _barred(seed: Seed, edits: Sequence[Edit]) -> set[str | None]:
+    """What a rule keeps out whatever it says, and no repair mends: it must not take another edit's place."""
+    faults = guard_edits(seed.s0, edits, rules=seed.rules)
+    return {v.edit for v in faults if v.stops and v.rule not in FORM | {"overlap"}}
 
 
 def _with(routed: Routed, mended: Mapping[str, Edit]) -> Routed:
@@ -95,8 +103,14 @@ def _with(routed: Routed, mended: Mapping[str, Edit]) -> Routed:
     return Routed(main, tuple(h._replace(edit=mended.get(h.edit.id, h.edit)) for h in routed.aside), routed.quarantined)
 
 
-def _against(winner: Edit) -> str:
-    return label(f"contradicted by {winner.id}, which has more support: {edit_text(winner)}", 300)
+def _against(winner: Edit, loser: Edit) -> str:
+    if winner.pinned:
+        why = "is pinned"
+    elif len(winner.support) > len(loser.support):
+        why = "has more support"
+    else:
+        why = "is verified" if winner.verified and not loser.verified else "says more precisely when"
+    return label(f"contradicted by {winner.id}, which {why}: {edit_text(winner)}", 300)
 
 
 def _key(seed: Seed, reads: _Settling) -> str:
@@ -130,6 +144,7 @@ def _assembled(seed: Seed, routed: Routed, pool: Sequence[Lesson]) -> _Made:
     done = assemble(
         seed.s0, routed, [examples.edit] if examples.edit else [], program_edit,
         lambda edits: settle(seed.s0, edits, rules=rules), lambda edits: guard_edits(seed.s0, edits, rules=rules),
+        rules.reference_lines,
     )  # fmt: skip
     return _Made(done, examples)
 

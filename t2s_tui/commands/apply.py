@@ -42,7 +42,7 @@ def _apply(arguments: argparse.Namespace) -> int:
     applies = not outcome.refused or (arguments.partial and bool(outcome.applied))
     written = arguments.out if applies and not arguments.dry_run else None
     if written:
-        save_skill(outcome.settled.skill, written)
+        save_skill(outcome.settled.skill, written.resolve())  # through a link, not in its place
     if arguments.json:
         print_json(_table(files, outcome, applies, written))
     else:
@@ -54,6 +54,8 @@ def _check_out(out: Path, skill: Path) -> None:
     there, source = out.resolve(), skill.resolve()
     if there.is_relative_to(source) or source.is_relative_to(there):
         raise InputError(f"{out}: the result cannot stand in the skill's own folder or around it; name another folder")
+    if Path.cwd().is_relative_to(there):
+        raise InputError(f"{out}: the result cannot take the place of the folder you are in; name a new one inside it")
     if there.is_dir() and not any(there.iterdir()):
         return
     if there.exists():

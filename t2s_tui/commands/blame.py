@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -58,6 +59,8 @@ def _found(what: str, runs: Path) -> Blame:
         if blame.run.path not in folder.resolve().parents:
             print(f"traced to run {blame.run.id}", file=sys.stderr)
         return blame
+    if (file := Path(re.sub(r":\d+(-\d+)?$", "", what))).is_file():
+        raise InputError(f"{file} is a file; name its skill first: t2s blame {file.parent} {folder.name}")
     if folder.is_dir() and not (folder / "run.toml").is_file():
         raise InputError(f"{what} is neither a run nor a skill: it holds no run.toml and no SKILL.md")
     return blame_run(find_run(runs, what))

@@ -40,9 +40,16 @@ class Bench(NamedTuple):
         there = list(dict.fromkeys([*pool.lesson_ids(self.seed), *pool.versions(self.seed)]))
         for name in names:
             if name not in there:
-                some = ", ".join(there[:SHOWN]) or "none yet"
-                raise InputError(f"no lesson {name!r} (there are: {some}{', …' * (len(there) > SHOWN)})")
+                some = ", ".join(there[:SHOWN]) or f"none in {self.name}"
+                raise InputError(
+                    f"no lesson {name!r} (there are: {some}{', …' * (len(there) > SHOWN)}){self._other(name)}"
+                )
         return list(dict.fromkeys(names))
+
+    def _other(self, name: str) -> str:
+        """The way to the last round that has a lesson of this name."""
+        found = [each.path.name for each in self.run.rounds() for seed in each.seeds() if name in pool.lesson_ids(seed)]
+        return f"; round {found[-1]} has it (--round {found[-1]})" if found and found[-1] != str(self.round) else ""
 
     def fates(self) -> dict[str, Entry]:
         """Lesson → what became of it; empty before the candidate is settled."""

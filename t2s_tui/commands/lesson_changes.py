@@ -23,7 +23,7 @@ from t2s_tui.commands.lesson_bench import Bench, bench, lesson_table, redo_told
 from t2s_tui.text import safe
 from workspace import pool
 from workspace.errors import ChangedMeanwhile, InputError, LessonInvalid
-from workspace.files import digest, parse_toml, read_text, write_text
+from workspace.files import digest, parse_toml, read_text, text_of, write_text
 from workspace.lesson import Lesson, dump_lesson, load_lesson
 from workspace.redo import Redo, redo_in, unit_of
 from workspace.run import alive
@@ -200,12 +200,20 @@ def _own(arguments: argparse.Namespace, at: Bench, name: str) -> Lesson:
         raise InputError("give --title and --claim, or --from FILE, not both")
     if arguments.source:
         return _own_from(_given(arguments.source), arguments.source, name)
-    if all(flags):
-        own = Lesson(id=name, title=arguments.title, claim=arguments.claim, why=arguments.why)
+    if all((text or "").strip() for text in flags):
+        own = Lesson(id=name, title=_text(arguments.title), claim=_text(arguments.claim), why=_text(arguments.why))
         return _as_own(own)
-    if any(flags) or arguments.dry_run:
+    if any(text is not None for text in flags) or arguments.dry_run:
         raise InputError("an own lesson needs --title and --claim, or --from FILE; with neither, $EDITOR opens")
     return _written(name)
+
+
+def _text(word: str) -> str:
+    """A word of the command line that is text: other bytes reach us as halves of characters."""
+    try:
+        return word.encode().decode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"{word!r} is not UTF-8 text") from error
 
 
 def _own_from(text: str, where: str, name: str) -> Lesson:
@@ -272,7 +280,7 @@ def _scratch(name: str, text: str) -> Path:
 
 
 def _given(source: str) -> str:
-    return sys.stdin.read() if source == "-" else read_text(Path(source))
+    return text_of(sys.stdin.buffer.read(), "stdin") if source == "-" else read_text(Path(source))
 
 
 def _checked(text: str, where: str, name: str) -> Lesson:

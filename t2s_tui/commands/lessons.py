@@ -9,7 +9,7 @@ from difflib import unified_diff
 from typing import Any, get_args
 
 from t2s_tui.commands import lesson_changes
-from t2s_tui.commands.common import add_json, add_run, example, print_json
+from t2s_tui.commands.common import add_json, add_run, add_runs, example, print_json
 from t2s_tui.commands.lesson_bench import Bench, bench, lesson_table, redo_told
 from t2s_tui.text import safe, safe_lines
 from workspace import pool
@@ -51,6 +51,7 @@ def configure_lessons(parser: argparse.ArgumentParser) -> None:
 def _verb(verbs: Any, name: str, does: str, act: Act) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = verbs.add_parser(name, help=does, description=f"{does[0].upper()}{does[1:]}.")
     _add_place(parser, argparse.SUPPRESS, argparse.SUPPRESS)
+    add_runs(parser)
     parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="as JSON")
     parser.set_defaults(act=act)
     return parser

@@ -141,6 +141,18 @@ def test_an_empty_folder_takes_the_result(shell: Shell) -> None:
     assert (shell.cwd / "out" / "SKILL.md").exists()
 
 
+def test_the_folder_one_is_in_is_not_replaced_and_a_link_to_an_empty_folder_stays(shell: Shell) -> None:
+    skill, patch = shell.skill(), _patch(shell, GOOD)
+    (shell.cwd / "out").mkdir()
+    (shell.cwd / "link").symlink_to("out")
+    inside = Shell(shell.cwd / "out")
+    done = inside.t2s("apply", skill, patch, "-o", ".")
+    assert (done.code, list((shell.cwd / "out").iterdir())) == (2, [])
+    assert "the folder you are in" in done.err
+    assert shell.t2s("apply", skill, patch, "-o", "link").code == 0
+    assert (shell.cwd / "link").is_symlink() and (shell.cwd / "out" / "SKILL.md").exists()
+
+
 def test_scripts_change_only_when_that_is_allowed(shell: Shell) -> None:
     skill = shell.skill()
     (skill / "scripts").mkdir()

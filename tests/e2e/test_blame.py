@@ -113,11 +113,13 @@ def test_a_copied_run_folder_is_blamed_where_it_lies(home: Shell, tmp_path: Path
         (["last", "SKILL.md:999"], "there is no line 999"),
         (["nobody"], "no run 'nobody'"),
         (["home-of-nothing"], "home-of-nothing is neither a run nor a skill"),
+        (["home-of-nothing/a.md:3"], "a.md is a file; name its skill first: t2s blame home-of-nothing a.md:3"),
         ([], "the following arguments are required"),
     ],
 )
 def test_what_is_not_there_is_one_sentence_and_exit_2(home: Shell, words: list[str], told: str) -> None:
     (home.cwd / "home-of-nothing").mkdir(exist_ok=True)
+    (home.cwd / "home-of-nothing" / "a.md").touch()
     done = home.t2s("blame", *words)
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith("t2s: ")

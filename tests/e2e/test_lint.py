@@ -54,6 +54,28 @@ def test_a_skill_as_bad_as_they_come_has_every_fault_told_with_its_line(shell: S
     assert done.out.splitlines()[-1] == f"dates: {len(found)} errors, 0 warnings"
 
 
+def test_fourteen_new_sections_an_open_fence_and_too_many_lines_are_each_told_with_their_line(
+    shell: Shell, folder: Path
+) -> None:
+    body = HEAD.replace("name: dates", "name: dates_") + "# T\n\nSee [the table](references/table.md).\n"
+    body += "".join(f"\n## New Section\n\nrule {n}\n" for n in range(14))
+    first = body.count("\n") + 2
+    body += "\n~~~py\nprint()\n"
+    (folder / "SKILL.md").write_text(body + "x\n" * (900 - body.count("\n")))
+    (folder / "references" / "lost.md").write_text("x\n")
+    found = _found(shell, folder)
+    assert set(found) == {
+        ("spec", "SKILL.md", 2),
+        *(("headings", "SKILL.md", 10 + 4 * n) for n in range(14)),
+        ("fences", "SKILL.md", first),
+        ("size", "SKILL.md", 500),
+        ("unlinked", "references/lost.md", 1),
+    }
+    lines = (folder / "SKILL.md").read_text().splitlines()
+    assert all(lines[line - 1] == "## New Section" for rule, _, line in found if rule == "headings")
+    assert lines[first - 1] == "~~~py"
+
+
 def test_warnings_count_only_with_strict(shell: Shell, folder: Path) -> None:
     (folder / "references" / "table.md").write_text("open /tmp/out.csv\n")
     assert shell.t2s("lint", "dates").code == 0

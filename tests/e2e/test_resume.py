@@ -11,10 +11,12 @@ import pytest
 from tests.shell import Shell, engine_pid, scripted, wait_until
 from workspace import events as e
 from workspace.events import Event
+from workspace.files import write_text
 from workspace.journal import read_events
 from workspace.run import RunFolder, alive, load_view
 from workspace.skill import load_skill
 from workspace.summary import result_skill
+from workspace.wishes import Wish, leave_wish
 
 STAGES = ("analyse", "propose", "merge", "settle")
 
@@ -146,6 +148,23 @@ def test_a_hold_ends_a_plain_run_with_exit_3_and_fires_once(shell: Shell, fast: 
     assert not any(isinstance(event, e.PatchProposed) for event in _events(shell.run()))
     assert shell.t2s("resume", "last", "--plain").code == 0
     assert _digest(shell.run()) == reference
+
+
+def test_a_lesson_file_nested_too_deep_pauses_the_run_and_once_it_is_gone_the_run_goes_on(
+    shell: Shell, fast: str, reference: str
+) -> None:
+    shell.t2s(*_words(shell, fast), "--hold-after", "analyse", "--plain")
+    run = shell.run()
+    broken = run.round(1).seed(0).edits / "t001-L1.toml"
+    write_text(broken, "a = " + "[" * 100_000)
+    stopped = shell.t2s("resume", "last", "--plain")
+    assert stopped.code == 3
+    assert "t001-L1.toml: not TOML that can be read: nested too deeply" in stopped.out
+    broken.unlink()
+    seen = load_view(run).view.seq
+    leave_wish(run, Wish(kind="stop", who="a face that came too late", seq=seen))
+    assert shell.t2s("resume", "last", "--plain").code == 0
+    assert _digest(run) == reference
 
 
 def test_a_run_moved_to_another_folder_goes_on_there(

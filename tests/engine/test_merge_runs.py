@@ -80,6 +80,18 @@ def test_a_merger_with_every_bad_manner_loses_nothing_and_the_run_says_what_fail
     assert summary["units"]["failed"] == 0  # a bad answer falls back; it fails no unit
 
 
+def test_where_some_merges_answer_badly_and_some_not_at_all_the_run_is_incomplete_and_whole(shell: Shell) -> None:
+    refused = json.dumps({"role": "merger", "status": 422, "content": "not today"})
+    both = [line for bad in CORPUS.read_text().splitlines() for line in (bad, refused)]
+    (shell.cwd / "both.jsonl").write_text("".join(f"{line}\n" for line in both))
+    with scripted("--replies", shell.cwd / "both.jsonl", "--latency", 0.01, "--latency-dist", "lognormal") as url:
+        done = evolve(shell, url, 64, "--fan-in", 4, "--json")
+    summary = done.json
+    assert (done.code, summary["state"]) == (1, "incomplete")
+    assert summary["units"]["failed"] >= 1
+    everything_is_accounted(shell.run(), summary)
+
+
 def test_merges_that_cannot_be_asked_fail_aloud_and_the_next_resume_mends_them(shell: Shell, tmp_path: Path) -> None:
     refusing = tmp_path / "refusing.jsonl"
     refusing.write_text(json.dumps({"role": "merger", "status": 422, "content": "not today"}) + "\n")

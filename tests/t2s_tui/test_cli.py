@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import pty
+import shlex
 import shutil
 import subprocess
 import sys
@@ -104,6 +105,33 @@ def test_a_reader_that_leaves_early_gets_no_traceback(shell: Shell, run: RunFold
     child.stderr.close()
     assert child.wait(20) == 1
     assert error == b""
+
+
+def test_a_stdout_that_is_closed_or_full_gets_no_traceback(shell: Shell, run: RunFolder) -> None:
+    command = f"{shlex.quote(sys.executable)} -P -m t2s_tui"
+    for words, code in ((f"diff {run.id} >&-", 0), (f"show {run.id} >/dev/full", 1), (f"show {run.id} <&- >&-", 0)):
+        done = subprocess.run(
+            ["sh", "-c", f"{command} {words}"],
+            cwd=shell.cwd,
+            env=shell.env,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, "Traceback" in done.stderr, "Exception" in done.stderr) == (code, False, False), words
+
+
+def test_what_the_terminal_cannot_spell_is_shown_as_a_question_mark(shell: Shell, run: RunFolder) -> None:
+    shell.env["PYTHONIOENCODING"] = "ascii"
+    done = shell.t2s("show", run.id)
+    assert (done.code, done.err) == (0, "")
+    assert "?" in done.out
+
+
+def test_a_place_that_the_system_refuses_is_one_sentence(shell: Shell) -> None:
+    done = shell.t2s("lint", "x" * 300)
+    assert done.code == 2
+    assert done.err.startswith("t2s: cannot use xxx") and done.err.count("\n") == 1
 
 
 # --- settings -----------------------------------------------------------------------------------------------------

@@ -25,7 +25,8 @@ unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow]
 HEAD = "---\nname: x\ndescription: d\n---\n"
 PIECES = [
     "# T", "## A", "## A", "### B\n", "Setext\n===", "para", "two\nlines  ", "- a\n- b", "* x\n\n* y", "1. one\n2. two",
-    "- a\n  - n1\n  - n2\n- z", "- a\n\n  ```\n  code\n  ```\n- q", "```py\nx\n# no\n```", "~~~\n```\n~~~",
+    "- a\n  - n1\n  - n2\n- z", "- a\n  1. n1\n  2. n2", "- a\n\n  ```\n  code\n  ```\n- q", "```py\nx\n# no\n```",
+    "~~~\n```\n~~~", "````md\n```\n# no\n```\n````",
     "| a | b |\n|---|---|\n| 1 | 2 |", "<div>\nhi\n</div>", "<!-- c -->", "> q\n> - i", "***", "---", "    code",
     "[d]: http://x", "See [x](references/x.md).", "- [x](references/x.md)", "", "ünï — ✓", "- ", "1) p", "\tt",
     "```\nopen", "<!-- open", "~~~~", "-", "===", "+ a\n  1. b\n     - c", "- - same\n  - line",
@@ -40,9 +41,12 @@ NOISE = st.text(alphabet="#-*`~>|:= \n\tab1.é", max_size=60)
 @st.composite
 def markdown(draw: st.DrawFn) -> str:
     """A text with any of the constructs that make line maps hard, in any line ending."""
-    pieces = draw(st.lists(st.tuples(st.sampled_from(PIECES), st.sampled_from(["\n", "\n\n", "\n\n\n"])), max_size=9))
+    few = draw(st.sampled_from([0, 3, 6]))
+    one = st.tuples(st.sampled_from(PIECES), st.sampled_from(["\n", "\n\n", "\n\n\n"]))
+    pieces = draw(st.lists(one, min_size=few, max_size=9))
     text = draw(st.sampled_from(["", HEAD])) + "".join(piece + gap for piece, gap in pieces)
-    text = draw(st.one_of(st.just(text), st.just(text.rstrip("\n")), NOISE))
+    whole, cut = st.just(text), st.just(text.rstrip("\n"))
+    text = draw(st.one_of(whole, cut, whole, cut, NOISE))
     text = draw(st.sampled_from(["", "", "", "\ufeff"])) + text if text else text
     return text.replace("\n", draw(st.sampled_from(["\n", "\n", "\r\n"])))
 
@@ -68,8 +72,11 @@ def _edit(draw: st.DrawFn, plan: Outline, name: str) -> Edit:
         case 3:
             return AppendToSection(id=name, support=support, pinned=pinned, section=draw(sections), text=text)
         case 4:
-            last = draw(st.one_of(st.none(), blocks))
-            return Replace(id=name, support=support, pinned=pinned, block=draw(blocks), last=last, text=text)
+            real = [b.id for b in plan.blocks if b.kind not in {"top", "front_matter"}] or ["top"]
+            block = draw(st.one_of(blocks, st.sampled_from(real)))
+            behind = st.sampled_from(_behind(plan, block))
+            last = draw(st.one_of(st.none(), blocks, behind, behind))
+            return Replace(id=name, support=support, pinned=pinned, block=block, last=last, text=text)
         case 5:
             whole = draw(st.booleans())
             return Delete(id=name, support=support, pinned=pinned, block=draw(blocks), section=whole)
@@ -83,3 +90,9 @@ def _edit(draw: st.DrawFn, plan: Outline, name: str) -> Edit:
             return Create(id=name, support=support, pinned=pinned, path=path, text=text, link=link)
         case _:
             return DeleteFile(id=name, support=support, pinned=pinned, path="references/x.md")
+
+
+def _behind(plan: Outline, name: str) -> list[str]:
+    """The ids of the block and of all behind it."""
+    names = [b.id for b in plan.blocks]
+    return names[names.index(name) :]

@@ -153,6 +153,31 @@ def test_a_replaced_item_stays_an_item_of_its_list() -> None:
     assert "1. one\n2. TWO\n3. THREE\n\nSee" in _body(edit)
 
 
+def test_a_range_inside_a_list_is_replaced_by_items_of_it() -> None:
+    text = "- a\n  1. x\n  2. y\n- b\n  - z\n"
+    nested = Replace(id="e", block=_list("1. x", text), last=_id("2. y", text), text="new")
+    assert _body(nested, text=text) == "- a\n  1. new\n- b\n  - z\n"
+    both = Replace(id="e", block=_id("2. y", text), last=_id("- b", text), text="new")
+    assert _body(both, text=text) == "- a\n  1. x\n- new\n"
+
+
+def test_a_range_never_takes_the_first_line_of_an_item_and_leaves_the_others() -> None:
+    text = "Intro.\n\n- a\n- b\n  - x\n  - y\n- c\n"
+    edit = Replace(id="e", block=_id("Intro.", text), last=_id("- x", text), text="new")
+    told = _reason(edit, skill=_skill(text))
+    assert f"only a part of {_id('- b', text)} of SKILL.md would go, its first line among it" in told
+    whole = Replace(id="e", block=_id("Intro.", text), last=_id("- b", text), text="new")
+    assert _body(whole, text=text) == "new\n\n- c\n"
+
+
+def test_a_nested_list_stays_a_list_when_its_first_item_goes() -> None:
+    text = "- a\n  1. x\n  2. y\n- b\n"
+    assert _body(Delete(id="e", block=_id("1. x", text)), text=text) == "- a\n\n  2. y\n- b\n"
+    assert outline("- a\n\n  2. y\n- b\n").lists_at(2) == {"b1", "b3"}
+    text = text.replace("1. x", "- x").replace("2. y", "-").replace("\n", "\r\n")
+    assert "- a\r\n\r\n  -\r\n- b" in _body(Delete(id="e", block=_id("- x", text)), text=text)
+
+
 def test_delete_takes_a_block_and_leaves_one_blank_line() -> None:
     assert _body(Delete(id="e", block=_id("Intro."))) == BODY.replace("Intro.\n\n", "")
     assert _body(Delete(id="e", block=_id("- a"))) == BODY.replace("- a\n", "")

@@ -164,3 +164,10 @@ def test_three_thousand_rules_are_compared_in_a_moment() -> None:
     began = time.process_time()
     candidates(told)
     assert time.process_time() - began < 20  # hundredfold of what it takes; all pairs would take minutes
+
+
+def test_twenty_thousand_list_items_are_read_in_a_moment() -> None:
+    body = "---\nname: s\ndescription: d\n---\n# T\n\n" + "".join(f"- rule {n}\n" for n in range(20_000))
+    began = time.process_time()
+    assert len(statements_of(Skill(name="s", files={"SKILL.md": body}))) == 20_000
+    assert time.process_time() - began < 10

@@ -198,3 +198,30 @@ def test_removing_takes_files_folders_and_nothing_at_all(tmp_path: Path) -> None
     remove(tmp_path / "d")
     remove(tmp_path / "d")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("text", ["a = " + "[" * 100_000, "a = " + "9" * 6000])
+def test_toml_that_no_reader_takes_is_told_by_file(text: str) -> None:
+    with pytest.raises(InputError, match=r"^here\.toml: not TOML that can be read: "):
+        parse_toml(text, "here.toml")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every folder")
+def test_a_folder_that_cannot_be_read_is_told_and_not_left_out(tmp_path: Path) -> None:
+    shut = tmp_path / "shut"
+    shut.mkdir(mode=0)
+    with pytest.raises(InputError, match="shut: Permission denied"):
+        list(walk(tmp_path))
+    shut.rename(tmp_path / ".shut")
+    assert list(walk(tmp_path)) == []
+
+
+def test_a_folder_that_cannot_be_swapped_in_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "staging").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(DiskError):
+        swap_folder(tmp_path / "staging", Path())
+    assert list((tmp_path / "here").iterdir()) == []

@@ -167,3 +167,10 @@ def test_a_file_that_changed_meanwhile_is_not_written_over(tmp_path: Path) -> No
     with pytest.raises(ChangedMeanwhile, match="nothing was mended"):
         save_fixed(folder, skill, fixed(skill).skill)
     assert (folder / "SKILL.md").read_bytes() == b"mine\r\n"
+
+
+def test_code_that_looks_like_the_link_after_it_is_left_alone() -> None:
+    body = "# T\n\nWrite `a\nb` and\n`[d](References/deep.md)` once,\nthen [x](References/deep.md).\n"
+    mended, _ = _mended(body, **DEEP)
+    assert "`[d](References/deep.md)`" in mended
+    assert fixed(_skill(mended, **DEEP)).skill.body == HEAD + mended

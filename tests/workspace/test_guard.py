@@ -574,6 +574,14 @@ def test_text_of_s0_that_would_become_something_else_keeps_the_edit_out() -> Non
     assert "that was code has become text" in settled.withheld[0].reason
 
 
+def test_text_of_s0_that_would_fall_into_a_new_item_keeps_the_edit_out() -> None:
+    skill = _skill("# T\n\npara\n\n  text of S0\n")
+    block = next(b.id for b in outline(skill.body).blocks if b.kind == "paragraph")
+    settled = settle(skill, [InsertAfter(id="e", block=block, text="- item\n\n  more")])
+    assert _out(settled) == {"e": "structure"}
+    assert "was text has become text inside an item at depth 1" in settled.withheld[0].reason
+
+
 def test_an_id_used_twice_keeps_one_edit_and_lists_the_other() -> None:
     settled = settle(_skill(), [_text("one"), _text("two")])
     assert (len(settled.kept), len(settled.withheld)) == (1, 1)

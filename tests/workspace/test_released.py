@@ -11,7 +11,7 @@ from tests.workspace.markdowns import TEXTS, markdown, unhurried
 from workspace.apply import Applied, Refused, apply
 from workspace.errors import InputError
 from workspace.guard import settle
-from workspace.outline import outline
+from workspace.outline import blank, outline
 from workspace.patch import AddSection, Create, Delete, InsertAfter, InsertBefore, Replace
 from workspace.place import Span, place
 from workspace.released import Translated, looks_released, parse_released, translate
@@ -336,6 +336,18 @@ def test_replace_keeps_what_stands_around_in_hard_markdown(old: str, content: st
     assert _hard(_edit("replace_in_section", old_text=old, content=content)) == HARD.replace(before, after)
 
 
+def test_a_quote_that_takes_the_head_of_a_table_and_leaves_its_rows_is_refused() -> None:
+    skill = _skill(HEAD + "# Data\n\n| case | rule |\n|---|---|\n| a | b |\n\nMore.\n")
+    edit = _edit("replace_in_section", old_text="# Data\n\n| case | rule |", content="- New.")
+    assert "cannot be changed on its own; quote the whole block" in _refused(edit, skill=skill)
+
+
+def test_a_fence_that_was_never_closed_can_be_closed() -> None:
+    skill = _skill(HEAD + "# T\n\n```py\nx = 1\n\n## Lost\n")
+    closed = _edit("replace_in_section", old_text="```py\nx = 1", content="```py\nx = 1\n```")
+    assert _result(closed, skill=skill).body == HEAD + "# T\n\n```py\nx = 1\n```\n\n## Lost\n"
+
+
 def test_text_beside_nested_code_never_goes_inside() -> None:
     skill = _skill(HEAD + HARD)
     for op, quote in (("insert_before", "a = 1"), ("insert_after", "# Comment"), ("insert_after", "# Inner")):
@@ -503,7 +515,7 @@ def test_whatever_a_patch_says_no_other_byte_changes_and_no_edit_is_lost(
         assert "".join(split_lines(applied.skill.body)[:head]).rstrip() == "".join(lines[:head]).rstrip()
         if isinstance(edit, InsertAfter | InsertBefore | Replace) and edit.file == "SKILL.md":
             kept = {s for s in applied.sources["SKILL.md"] if s is not None}
-            outside = {n for n, line in enumerate(lines) if line.strip() and not span.start <= n < span.end}
+            outside = {n for n, line in enumerate(lines) if not blank(line) and not span.start <= n < span.end}
             assert outside <= kept
             _in_no_fence(text, edit)
 

@@ -14,6 +14,7 @@ from workspace.guard import guard_edits, lint, settle
 from workspace.ids import edit_id
 from workspace.patch import AddSection, AppendToSection, Create, Delete, Edit, InsertAfter, Link, Replace
 from workspace.route import least_support, route
+from workspace.ruleset import DEFAULT, Ruleset
 from workspace.skill import Skill
 
 HEAD = '---\nname: sheets\ndescription: "Sheets."\n---\n\n'
@@ -32,10 +33,17 @@ def rule(name: str, text: str, support: int = 1, **more: object) -> Edit:
     )
 
 
-def put_together(s0: Skill, edits: Sequence[Edit], least: int = 3) -> Assembled:
+def put_together(
+    s0: Skill, edits: Sequence[Edit], least: int = 3, extra: Sequence[Edit] = (), rules: Ruleset = DEFAULT
+) -> Assembled:
     return assemble(
-        s0, route(edits, least), [], lambda n: edit_id("X", n), lambda e: settle(s0, e), lambda e: guard_edits(s0, e)
-    )
+        s0, route(edits, least), extra, lambda n: edit_id("X", n), lambda e: settle(s0, e, rules=rules),
+        lambda e: guard_edits(s0, e, rules=rules), rules.reference_lines,
+    )  # fmt: skip
+
+
+def long_skill(lines: int) -> Skill:
+    return skill(BODY + "".join(f"Note {n}.\n" for n in range(lines - len(BODY.splitlines()))))
 
 
 # --- routing -------------------------------------------------------------------------------------------------------
@@ -143,6 +151,36 @@ def test_where_the_skill_is_full_the_weakest_stand_aside_instead_of_being_lost()
     assert len(done.settled.skill.body.splitlines()) < 500
     assert set(done.aside) == {f"e{n:02d}" for n in range(len(done.aside))}
     assert 0 < len(done.aside) < 20
+
+
+def test_a_nearly_full_skill_keeps_room_for_the_link_of_the_page() -> None:
+    edits = [rule(f"e{n:02d}", f"New rule {n}.", 3 + n, pinned=n > 7) for n in range(10)]
+    done = put_together(long_skill(498), edits)
+    assert done.withheld == () and set(done.page.values()) == {PAGE}
+    assert len(done.settled.skill.text("SKILL.md").splitlines()) == 499  # pyright: ignore[reportOptionalMemberAccess]
+
+
+def test_what_is_pinned_is_in_the_skill_also_where_there_is_no_room_at_all() -> None:
+    done = put_together(long_skill(499), [rule("e1", "Mine.", 0, pinned=True), rule("e2", "Theirs.", 9)])
+    assert [w.edit.id for w in done.withheld] == ["e2"]
+    assert "- Mine." in done.settled.skill.body
+    assert [(v.rule, v.severity) for v in done.settled.violations] == [("size", "warning")]
+
+
+def test_examples_that_do_not_fit_do_not_push_out_what_does() -> None:
+    text = "\n".join(f"- case {n}" for n in range(25))
+    examples = AddSection(id="X-E1", title="Examples", text=text, author="program", sources=("X-E1",))
+    edits = [rule(f"e{n:02d}", f"New rule {n}.", 3 + n) for n in range(12)]
+    done = put_together(long_skill(480), edits, extra=[examples])
+    assert [w.edit.id for w in done.withheld] == ["X-E1"] and done.aside == {}
+
+
+def test_pages_keep_the_limit_that_is_set_for_references() -> None:
+    edits = [rule(f"e{n:02d}", f"Rule {n}.", 2) for n in range(40)]
+    done = put_together(skill(), edits, least=5, rules=Ruleset(reference_lines=20))
+    texts = [text for name, text in done.settled.skill.texts() if name != "SKILL.md"]
+    assert done.withheld == () and len(texts) > 1
+    assert all(len(text.splitlines()) < 20 for text in texts)
 
 
 def test_an_unclosed_fence_at_the_end_does_not_keep_the_page_from_being_linked() -> None:
