@@ -34,16 +34,16 @@ from engine.llm.gate import Gate  # noqa: E402
 from engine.pause import Pause  # noqa: E402
 from engine.prompt import Prompts, copy_prompts  # noqa: E402
 from engine.stages.merge import Outcome, consolidate  # noqa: E402
-from workspace.apply import conflicts  # noqa: E402
-from workspace.config import Config  # noqa: E402
-from workspace.guard import settle  # noqa: E402
-from workspace.journal import Journal  # noqa: E402
-from workspace.live import LiveWriter  # noqa: E402
-from workspace.patch import AppendToSection, Edit, InsertAfter, Patch, Replace  # noqa: E402
-from workspace.run import RunFolder  # noqa: E402
-from workspace.skill import Skill  # noqa: E402
-from workspace.tree import make_plan  # noqa: E402
-from workspace.view import RunView  # noqa: E402
+from workspace.edits.apply import conflicts  # noqa: E402
+from workspace.edits.patch import AppendToSection, Edit, InsertAfter, Patch, Replace  # noqa: E402
+from workspace.guard.guard import settle  # noqa: E402
+from workspace.merging.tree import make_plan  # noqa: E402
+from workspace.runs.journal import Journal  # noqa: E402
+from workspace.runs.live import LiveWriter  # noqa: E402
+from workspace.runs.run import RunFolder  # noqa: E402
+from workspace.runs.view import RunView  # noqa: E402
+from workspace.settings.config import Config  # noqa: E402
+from workspace.skills.skill import Skill  # noqa: E402
 
 IDEAS = 30
 FAN_IN = 8

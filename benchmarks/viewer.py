@@ -29,17 +29,17 @@ import psutil
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from workspace import events as e  # noqa: E402
 from workspace.files import write_text  # noqa: E402
-from workspace.journal import Journal  # noqa: E402
-from workspace.live import LiveWriter  # noqa: E402
-from workspace.run import RunFolder, engine_lock  # noqa: E402
+from workspace.runs import events as e  # noqa: E402
+from workspace.runs.journal import Journal  # noqa: E402
+from workspace.runs.live import LiveWriter  # noqa: E402
+from workspace.runs.run import RunFolder, engine_lock  # noqa: E402
 
 VIEWER = """
 import sys
 from pathlib import Path
 from t2s_tui.app import T2SApp
-from workspace.run import RunFolder
+from workspace.runs.run import RunFolder
 run = RunFolder(Path(sys.argv[1]))
 raise SystemExit(T2SApp(run.path.parent, run, fps=int(sys.argv[2])).run())
 """

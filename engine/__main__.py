@@ -15,8 +15,8 @@ from pathlib import Path
 from engine.knobs import with_knobs
 from engine.life import Options, live
 from workspace.errors import InputError, T2SError
-from workspace.run import RunFolder, engine_lock
-from workspace.start import run_config
+from workspace.runs.run import RunFolder, engine_lock
+from workspace.runs.start import run_config
 
 
 def main(argv: list[str] | None = None) -> int:

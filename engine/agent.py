@@ -13,12 +13,12 @@ from engine.llm.endpoint import Delta, Message, Reply, Request
 from engine.llm.failures import Capability
 from engine.pause import Stopped
 from engine.reply import BadReply, spoken
-from workspace import events as e
-from workspace.events import STAGES, Event, Role, Stage
 from workspace.files import append_text, remove
-from workspace.live import LiveWriter
-from workspace.run import RunFolder
-from workspace.settings import RoleModel
+from workspace.runs import events as e
+from workspace.runs.events import STAGES, Event, Role, Stage
+from workspace.runs.live import LiveWriter
+from workspace.runs.run import RunFolder
+from workspace.settings.settings import RoleModel
 
 T = TypeVar("T")
 REASKS = 2

@@ -22,9 +22,9 @@ from engine.llm.gate import Gate
 from engine.llm.retry import next_wait
 from engine.pause import Pause
 from engine.window import Windows
-from workspace.events import CallRetried, Event, UsageCounted, label
 from workspace.files import Appender, digest, read_from
-from workspace.run import RunFolder
+from workspace.runs.events import CallRetried, Event, UsageCounted, label
+from workspace.runs.run import RunFolder
 
 
 class Place(NamedTuple):

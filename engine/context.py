@@ -12,14 +12,14 @@ from engine.agent import Agent, Desk
 from engine.crew import Crew
 from engine.domains.base import Domain
 from engine.prompt import Prompt, Prompts
-from workspace.events import Event, Stage
 from workspace.files import digest
+from workspace.guard.ruleset import DEFAULT, Ruleset
 from workspace.ids import edit_id
-from workspace.ruleset import DEFAULT, Ruleset
-from workspace.run import RoundFolder, RunFolder, SeedFolder
-from workspace.settings import Config, Role, RoleModel, role_model
-from workspace.skill import Skill
-from workspace.view import RunView
+from workspace.runs.events import Event, Stage
+from workspace.runs.run import RoundFolder, RunFolder, SeedFolder
+from workspace.runs.view import RunView
+from workspace.settings.settings import Config, Role, RoleModel, role_model
+from workspace.skills.skill import Skill
 
 Style = Literal["lines", "json"]
 MAX_TOKENS: dict[Role, int] = {"solver": 1024, "analyst": 2048, "proposer": 4096, "merger": 8192, "judge": 256}

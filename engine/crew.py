@@ -22,10 +22,10 @@ from typing import NamedTuple
 from engine.llm.failures import CallFailed, Fatal
 from engine.pause import Pause, Stopped
 from engine.reply import BadReply
-from workspace import events as e
 from workspace.errors import LessonInvalid, T2SError
-from workspace.events import STAGES, Event, Stage
 from workspace.files import aread_text, awrite_text, read_from
+from workspace.runs import events as e
+from workspace.runs.events import STAGES, Event, Stage
 
 _KEY = re.compile(rb'(?:^|[{,\n])\s*"?key"?\s*[=:]\s*"([0-9a-f]{16})"')
 

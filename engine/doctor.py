@@ -20,7 +20,7 @@ from engine.llm.endpoint import Message, Reply, Request
 from engine.llm.failures import CallFailed, Capability, Fatal, Rejected, Unreachable
 from engine.llm.openai_chat import OpenAIChat
 from engine.reply import BadReply, parse_json, spoken
-from workspace.settings import TimeoutSettings
+from workspace.settings.settings import TimeoutSettings
 
 ASKED = "Count from one to ten in words, separated by blanks."
 SCHEMA: dict[str, Any] = {

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from engine.llm.gate import Gate
 from engine.pause import Pause
-from workspace import events as e
 from workspace.errors import InputError, LessonInvalid
-from workspace.events import STAGES, Event, WishGranted, WishRefused
-from workspace.pool import load, original, versions
-from workspace.run import RunFolder, SeedFolder
-from workspace.wishes import Wish, put_away, read_wish, waiting
+from workspace.lessons.pool import load, original, versions
+from workspace.runs import events as e
+from workspace.runs.events import STAGES, Event, WishGranted, WishRefused
+from workspace.runs.run import RunFolder, SeedFolder
+from workspace.runs.wishes import Wish, put_away, read_wish, waiting
 
 LOOK = 0.2
 LOOK_AT_LESSONS = 5  # every so many looks

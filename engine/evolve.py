@@ -20,14 +20,15 @@ from engine.stages.draft import starting_skill
 from engine.stages.harvest import harvest
 from engine.stages.merge import consolidate
 from engine.stages.rollout import Rollout, start_rollouts
+from engine.stages.screen import screen
 from engine.stages.settle import Candidate, settle_candidate
 from engine.stages.validate import judge
 from engine.together import together
-from workspace.events import NoteLeft, SkillAccepted, SkillRejected
 from workspace.files import remove
-from workspace.pool import versions
+from workspace.lessons.pool import versions
+from workspace.runs.events import NoteLeft, SkillAccepted, SkillRejected
 from workspace.score import Verdict
-from workspace.skill import Skill, save_skill
+from workspace.skills.skill import Skill, save_skill
 
 
 class Evolved(NamedTuple):
@@ -62,10 +63,11 @@ async def distil(seed: Seed, rollouts: Sequence[Rollout]) -> Candidate:
         gathered = await harvest(seed, rollouts)
         if versions(seed.folder) != before:
             continue
-        merged = await consolidate(seed, gathered.patches)
+        screened = screen(seed, gathered.patches)
+        merged = await consolidate(seed, screened.patches)
         if versions(seed.folder) != before:
             continue
-        candidate = await settle_candidate(seed, gathered, merged)
+        candidate = await settle_candidate(seed, gathered, screened.withheld, merged)
         if versions(seed.folder) == before:  # judges take their time too
             return candidate
 

@@ -6,12 +6,12 @@ Accepting redoes exactly the units that read it, since their keys hold its diges
 from __future__ import annotations
 
 from engine.prompt import Prompts
-from workspace.config import inputs
 from workspace.errors import InputError
 from workspace.files import digest, dump_toml, read_text, read_toml, write_text
-from workspace.run import RunFolder
-from workspace.skill import load_skill
-from workspace.start import run_config
+from workspace.runs.run import RunFolder
+from workspace.runs.start import run_config
+from workspace.settings.config import inputs
+from workspace.skills.skill import load_skill
 
 RECORD = "inputs.toml"
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from workspace.config import KNOBS, Config
 from workspace.errors import ConfigError
+from workspace.settings.config import KNOBS, Config
 
 
 def with_knobs(config: Config, knobs: Mapping[str, str]) -> Config:

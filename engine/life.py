@@ -32,18 +32,18 @@ from engine.prompt import Prompts, copy_prompts
 from engine.replan import set_plans_aside
 from engine.together import first_cause
 from engine.window import Windows
-from workspace import events as e
-from workspace.config import Config
 from workspace.errors import DiskError, T2SError
-from workspace.events import Event
 from workspace.files import remove, walk, write_bytes
-from workspace.journal import Journal
-from workspace.live import LiveWriter
-from workspace.report import write_report
-from workspace.run import RunFolder, load_view, save_view
-from workspace.start import version
-from workspace.summary import first_skill
-from workspace.view import RunView
+from workspace.reports.report import write_report
+from workspace.reports.summary import first_skill
+from workspace.runs import events as e
+from workspace.runs.events import Event
+from workspace.runs.journal import Journal
+from workspace.runs.live import LiveWriter
+from workspace.runs.run import RunFolder, load_view, save_view
+from workspace.runs.start import version
+from workspace.runs.view import RunView
+from workspace.settings.config import Config
 
 RESERVE = 1 << 20
 VIEW_EVERY = 5_000

@@ -11,7 +11,7 @@ from engine.llm.endpoint import Endpoint
 from engine.llm.failures import CallFailed, Unreachable
 from engine.pause import ENDPOINT, Pause, Stopped
 from workspace.errors import T2SError
-from workspace.events import EndpointBack, EndpointLost, Event, label
+from workspace.runs.events import EndpointBack, EndpointLost, Event, label
 
 FIRST_WAIT, LONGEST_WAIT = 5.0, 60.0  # seconds between two probes, doubling
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from engine.llm.gate import Gate
-from workspace.events import STAGES, Event, RunPaused, RunPausing, RunResumed, Stage
+from workspace.runs.events import STAGES, Event, RunPaused, RunPausing, RunResumed, Stage
 
 QUIET = 0.1  # seconds without work after which a hold is reached: units that could still start have asked by then
 ENDPOINT = "endpoint"

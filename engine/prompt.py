@@ -13,7 +13,7 @@ from typing import NamedTuple
 from engine.llm.endpoint import Message
 from workspace.errors import ConfigError
 from workspace.files import digest, read_text, swap_folder, write_text
-from workspace.run import RunFolder
+from workspace.runs.run import RunFolder
 
 OVERRIDES = Path("t2s-prompts")
 USER_PART = "=== user ===\n"

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from workspace.events import Event, NoteLeft
-from workspace.run import RunFolder
+from workspace.runs.events import Event, NoteLeft
+from workspace.runs.run import RunFolder
 
 
 def set_plans_aside(run: RunFolder, emit: Callable[[Event], object]) -> None:

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 from engine.context import Context
 from engine.domains.base import Domain, Task
-from workspace.leak import HeldOut, HeldTask, held_out
-from workspace.ruleset import Ruleset, ruleset
-from workspace.skill import Skill
+from workspace.guard.leak import HeldOut, HeldTask, held_out
+from workspace.guard.ruleset import Ruleset, ruleset
+from workspace.skills.skill import Skill
 
 
 def rules_for(ctx: Context, number: int, s0: Skill) -> Ruleset:

@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT))
 
 from t2s_tui.app import T2SApp  # noqa: E402
 from t2s_tui.theme import Look  # noqa: E402
-from workspace.run import RunFolder, engine_lock, load_view  # noqa: E402
+from workspace.runs.run import RunFolder, engine_lock, load_view  # noqa: E402
 
 SCREENS: dict[str, tuple[str, ...]] = {
     "home": ("escape",),

@@ -34,7 +34,7 @@ from t2s_tui.widgets.guard import Harmless
 from t2s_tui.widgets.status import Said
 from workspace.errors import T2SError
 from workspace.files import write_text
-from workspace.run import RunFolder
+from workspace.runs.run import RunFolder
 
 FPS = 4
 FAST = 10

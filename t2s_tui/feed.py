@@ -14,16 +14,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from t2s_tui.text import safe_lines, wrap
-from workspace import events as e
 from workspace.errors import LessonInvalid
-from workspace.events import STAGES, Stage
 from workspace.files import read_from
-from workspace.journal import read_events
-from workspace.live import LiveReader
-from workspace.pool import load
-from workspace.run import RunFolder, SeedFolder, alive, load_view
-from workspace.summary import Asked, asked
-from workspace.view import ENDED, AgentRow, NodeRow, RunView, Usage
+from workspace.lessons.pool import load
+from workspace.reports.summary import Asked, asked
+from workspace.runs import events as e
+from workspace.runs.events import STAGES, Stage
+from workspace.runs.journal import read_events
+from workspace.runs.live import LiveReader
+from workspace.runs.run import RunFolder, SeedFolder, alive, load_view
+from workspace.runs.view import ENDED, AgentRow, NodeRow, RunView, Usage
 
 LINES = 200
 """Lines of streamed text kept for an agent; the rest is on the disk."""

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from workspace.errors import BusyError, InputError, T2SError
-from workspace.events import RunResumed, RunStarted
 from workspace.files import disk_error, read_from, remove
-from workspace.journal import read_events
-from workspace.run import RunFolder, alive
+from workspace.runs.events import RunResumed, RunStarted
+from workspace.runs.journal import read_events
+from workspace.runs.run import RunFolder, alive
 
 LOOK = 0.02
 TAIL = 16384

@@ -6,9 +6,9 @@ import re
 from typing import Any
 
 from t2s_tui.text import cut, safe, unsaid
-from workspace import events as e
-from workspace.events import Event
-from workspace.view import RunView
+from workspace.runs import events as e
+from workspace.runs.events import Event
+from workspace.runs.view import RunView
 
 BY_CONSTRUCTION = (
     "The baseline knows nothing of the house's convention, so 0 % without the skill is by construction; "
@@ -159,7 +159,7 @@ def _brief(reason: str) -> str:
 
 
 def summary_lines(table: dict[str, Any]) -> list[str]:
-    """A summary (see workspace/summary.py) for people."""
+    """A summary (see workspace/reports/summary.py) for people."""
     lessons, edits, units = table["lessons"], table["edits"], table["units"]
     lines = [f"run {table['id']}: {table['state']}" + (f" ({safe(table['why'])})" if table["why"] else "")]
     lines += [f"  {name:<9} {seconds:7.1f} s" for name, seconds in table["phases"].items()]

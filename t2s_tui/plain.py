@@ -17,12 +17,12 @@ from typing import Any, NamedTuple, TextIO
 from t2s_tui.host import Engine, last_words
 from t2s_tui.narrate import BY_CONSTRUCTION, Narrator, summary_lines
 from t2s_tui.text import safe
-from workspace.events import Event, RunPaused, RunResumed, load_event
 from workspace.files import read_from
-from workspace.run import RunFolder, alive
-from workspace.summary import exit_code, summary
-from workspace.view import RunView
-from workspace.wishes import Wish, WishKind, leave_wish
+from workspace.reports.summary import exit_code, summary
+from workspace.runs.events import Event, RunPaused, RunResumed, load_event
+from workspace.runs.run import RunFolder, alive
+from workspace.runs.view import RunView
+from workspace.runs.wishes import Wish, WishKind, leave_wish
 
 LOOK = 0.05
 SILENCE = 15.0

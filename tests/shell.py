@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from workspace.journal import read_events
-from workspace.run import RunFolder, alive, lock_holder, runs_in
+from workspace.runs.journal import read_events
+from workspace.runs.run import RunFolder, alive, lock_holder, runs_in
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -58,3 +59,16 @@ def test_an_engine_never_loads_textual() -> None:
 def test_the_version_needs_neither_textual_nor_openai_nor_pydantic() -> None:
     statement = "import sys, t2s_tui.cli as cli\ntry:\n    cli.main(['--version'])\nexcept SystemExit:\n    pass"
     assert not loaded(statement) & {"textual", "openai", "pydantic"}
+
+
+def test_the_rooms_of_workspace_rest_on_each_other_in_one_direction() -> None:
+    """The order of docs/architecture.md: a room imports none that stands below it there."""
+    table = (ROOT / "docs" / "architecture.md").read_text().partition("| room | purpose |")[2].partition("\n\n")[0]
+    order = re.findall(r"^\| `(\w+)/`", table, re.MULTILINE)
+    assert {p.name for p in (ROOT / "workspace").iterdir() if (p / "__init__.py").is_file()} == {*order, "seeds"}
+    for place, room in enumerate(order):
+        for path in (ROOT / "workspace" / room).glob("*.py"):
+            below = re.findall(
+                rf"^from workspace\.({'|'.join(order[place + 1 :]) or 'none'})\b", path.read_text(), re.M
+            )
+            assert not below, f"{path.name} of {room} imports {below}"

@@ -8,7 +8,7 @@ from collections.abc import Awaitable
 from typing import TypeVar
 
 from engine.llm.failures import Target, Transient
-from workspace.settings import TimeoutSettings
+from workspace.settings.settings import TimeoutSettings
 
 T = TypeVar("T")
 

@@ -14,9 +14,9 @@ from engine.llm.local.endpoint import EmbeddedEndpoint
 from engine.llm.local.model import QWEN, cached, is_remembered
 from engine.llm.local.server import LocalServer
 from engine.llm.openai_chat import OpenAIChat
-from workspace.config import Config
 from workspace.errors import ConfigError, EndpointError
-from workspace.run import RunFolder
+from workspace.runs.run import RunFolder
+from workspace.settings.config import Config
 
 LIMIT = 8  # calls in flight where neither the user nor the server says a number
 RESTARTS = 3

@@ -17,7 +17,7 @@ from engine.llm.clocks import Clocks
 from engine.llm.endpoint import Delta, Reply, Request
 from engine.llm.failures import CallFailed, Capability, Fatal, Target, classify, table
 from engine.llm.reading import Reading
-from workspace.settings import TimeoutSettings
+from workspace.settings.settings import TimeoutSettings
 
 if TYPE_CHECKING:
     from httpx2 import Response

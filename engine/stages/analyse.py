@@ -18,13 +18,13 @@ from engine.llm.endpoint import Reply
 from engine.prompt import Prompt
 from engine.reply import BadReply, parse_json, parse_lines, spoken
 from engine.stages.rollout import shown
-from workspace.differences import differences
-from workspace.events import LessonLearned, NoteLeft, label
 from workspace.files import awrite_text, dump_toml, parse_toml, read_text, remove
+from workspace.guard.leak import HeldTask, own_case, own_marks
 from workspace.ids import lesson_id
-from workspace.leak import HeldTask, own_case, own_marks
-from workspace.lesson import Example, Lesson, checked, dump_lesson, load_lesson
-from workspace.settings import Source
+from workspace.lessons.differences import differences
+from workspace.lessons.lesson import Example, Lesson, checked, dump_lesson, load_lesson
+from workspace.runs.events import LessonLearned, NoteLeft, label
+from workspace.settings.settings import Source
 from workspace.trajectory import Step, Trajectory
 
 MOST_LESSONS = 3

@@ -18,12 +18,12 @@ from engine.crew import Failed, Job
 from engine.llm.endpoint import Reply
 from engine.reply import BadReply, parse_lines, spoken
 from engine.together import together
-from workspace.contradictions import MOST, Pair, candidates, settle_by_support
-from workspace.events import label
+from workspace.edits.patch import MAIN, Edit
 from workspace.files import digest, dump_toml, parse_toml
-from workspace.guard import Violation
-from workspace.patch import MAIN, Edit
-from workspace.statements import removed_lines, statements_in, statements_of
+from workspace.guard.contradictions import MOST, Pair, candidates, settle_by_support
+from workspace.guard.guard import Violation
+from workspace.guard.statements import removed_lines, statements_in, statements_of
+from workspace.runs.events import label
 
 
 class Judged(NamedTuple):

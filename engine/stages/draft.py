@@ -10,8 +10,8 @@ from engine.llm.endpoint import Reply
 from engine.reply import BadReply, spoken
 from workspace.errors import SkillError, T2SError
 from workspace.files import dump_toml, read_text
-from workspace.guard import lint
-from workspace.skill import Skill, load_skill, new_skill, save_skill
+from workspace.guard.guard import lint
+from workspace.skills.skill import Skill, load_skill, new_skill, save_skill
 from workspace.trajectory import load_trajectory
 
 SAMPLES = 3

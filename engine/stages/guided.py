@@ -10,11 +10,11 @@ from engine.llm.endpoint import Reply
 from engine.llm.failures import Overflow
 from engine.prompt import Prompt
 from engine.reply import BadReply, parse_lines, spoken
-from workspace.alike import group_alike
-from workspace.consolidate import best_of
-from workspace.drafts import Draft, Drafts
-from workspace.events import label
-from workspace.patch import Edit, edit_text
+from workspace.edits.alike import group_alike
+from workspace.edits.patch import Edit, edit_text
+from workspace.merging.consolidate import best_of
+from workspace.merging.drafts import Draft, Drafts
+from workspace.runs.events import label
 
 
 class Learned(Exception):

@@ -12,10 +12,10 @@ from engine.stages.analyse import Analysis, analyse, wanted
 from engine.stages.propose import propose
 from engine.stages.rollout import Rollout
 from engine.together import together
-from workspace.events import Stage
+from workspace.edits.patch import Patch
 from workspace.files import remove
-from workspace.patch import Patch
-from workspace.pool import own_lessons
+from workspace.lessons.pool import own_lessons
+from workspace.runs.events import Stage
 
 
 class Harvest(NamedTuple):

@@ -17,18 +17,18 @@ from engine.prompt import Prompt
 from engine.reply import BadReply, parse_json
 from engine.stages.guided import Learned, Sight, guided
 from engine.window import CAUTIOUS
-from workspace.apply import conflicts
-from workspace.consolidate import Reconciled, aliases, reconcile
-from workspace.contradictions import candidates
-from workspace.drafts import Drafts, drafts_of, joined, written
-from workspace.events import MergeStarted, label
-from workspace.merge_reply import RawReply, read_reply
-from workspace.parts import answer_tokens, halves, in_parts, room, size
-from workspace.patch import Edit, edit_text
-from workspace.settings import RoleModel
-from workspace.skill import Skill
-from workspace.statements import statements_in
-from workspace.tree import Node, Plan
+from workspace.edits.apply import conflicts
+from workspace.edits.patch import Edit, edit_text
+from workspace.guard.contradictions import candidates
+from workspace.guard.statements import statements_in
+from workspace.merging.consolidate import Reconciled, aliases, reconcile
+from workspace.merging.drafts import Drafts, drafts_of, joined, written
+from workspace.merging.merge_reply import RawReply, read_reply
+from workspace.merging.parts import answer_tokens, halves, in_parts, room, size
+from workspace.merging.tree import Node, Plan
+from workspace.runs.events import MergeStarted, label
+from workspace.settings.settings import RoleModel
+from workspace.skills.skill import Skill
 
 LONGEST_TOKEN = 6.0  # characters a token has at most, in any text that is worth merging
 OPPOSITES = 8  # pairs that one merger is told of

@@ -1,7 +1,7 @@
 """Stage merge: all patches become one, level by level, without barriers: a node starts when its children are done.
 
 The model words and groups (`joint.py`, `guided.py`); conservation, support and provenance are the program's
-(`workspace/consolidate.py`). Children are read in plan order, so the order in which replies arrive does not matter.
+(`workspace/merging/consolidate.py`). Children are read in plan order: the order in which replies arrive is no matter.
 """
 
 from __future__ import annotations
@@ -15,9 +15,13 @@ from engine.context import Seed
 from engine.crew import Failed, Job
 from engine.stages.guided import Learned, guided
 from engine.stages.joint import Merge, frame, joint
-from workspace.consolidate import lost
-from workspace.drafts import Drafts, written
-from workspace.events import (
+from workspace.edits.patch import Dropped, Edit, Patch, dumps_patch, edit_text, loads_patch
+from workspace.files import digest, read_text, remove, write_text
+from workspace.merging.consolidate import lost
+from workspace.merging.drafts import Drafts, written
+from workspace.merging.parts import room
+from workspace.merging.tree import Plan, Room, adapt_plan, dump_plan, load_plan, make_plan
+from workspace.runs.events import (
     EditDropped,
     EditMerged,
     MergeDone,
@@ -27,10 +31,6 @@ from workspace.events import (
     NoteLeft,
     label,
 )
-from workspace.files import digest, read_text, remove, write_text
-from workspace.parts import room
-from workspace.patch import Dropped, Edit, Patch, dumps_patch, edit_text, loads_patch
-from workspace.tree import Plan, Room, adapt_plan, dump_plan, load_plan, make_plan
 
 
 class Outcome(NamedTuple):

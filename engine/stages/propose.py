@@ -15,16 +15,16 @@ from engine.context import Seed
 from engine.crew import Failed, Job
 from engine.llm.endpoint import Reply
 from engine.reply import BadReply, parse_json
-from workspace.apply import Refusal, place
-from workspace.aside import rule_section
-from workspace.events import PatchProposed
+from workspace.edits.apply import Refusal, place
+from workspace.edits.patch import AddSection, AppendToSection, Dropped, Edit, Patch, dumps_patch, loads_patch
+from workspace.guard.leak import leaks
 from workspace.ids import edit_id
-from workspace.leak import leaks
-from workspace.lesson import Lesson
-from workspace.outline import annotated_skill, without_marks
-from workspace.patch import AddSection, AppendToSection, Dropped, Edit, Patch, dumps_patch, loads_patch
-from workspace.pool import load
-from workspace.skill import Skill
+from workspace.lessons.lesson import Lesson
+from workspace.lessons.pool import load
+from workspace.merging.aside import rule_section
+from workspace.runs.events import PatchProposed
+from workspace.skills.outline import annotated_skill, without_marks
+from workspace.skills.skill import Skill
 
 NEW_SECTION = "Rules"
 _EDIT: TypeAdapter[Edit] = TypeAdapter(Edit)

@@ -9,16 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from engine.agent import Agent
 from engine.context import Seed
 from engine.crew import Failed, Job
 from engine.llm.endpoint import Reply
 from engine.reply import BadReply, spoken
 from engine.together import together
-from workspace.events import PatchRepaired
-from workspace.files import dump_toml, parse_toml
-from workspace.guard import RULES, Withheld
-from workspace.outline import without_marks
-from workspace.patch import Edit, edit_text
+from workspace.edits.patch import Edit, edit_text
+from workspace.files import digest, dump_toml, parse_toml
+from workspace.guard.guard import RULES, Withheld
+from workspace.runs.events import PatchRepaired
+from workspace.skills.outline import without_marks
 
 MOST = 24
 FORM = frozenset({"marks", "fences", "structure", "dead-link", "headings", "home-path"})
@@ -33,7 +34,7 @@ async def repair(seed: Seed, withheld: Sequence[Withheld]) -> dict[str, Edit]:
         return {}
     part = f"{seed.prefix}repair"
     seed.ctx.crew.plan("settle", len(wanted), part)
-    texts = await together(_worded(seed, number, one) for number, one in enumerate(wanted, 1))
+    texts = await together(_worded(seed, one) for one in wanted)
     seed.ctx.crew.leave("settle", part)
     mended = {
         one.edit.id: one.edit.model_copy(update={"text": text}) for one, text in zip(wanted, texts, strict=True) if text
@@ -48,16 +49,20 @@ def _may_be_repaired(withheld: Withheld) -> bool:
     return withheld.rule in FORM and edit.author == "model" and not edit.pinned and bool(edit_text(edit).strip())
 
 
-async def _worded(seed: Seed, number: int, withheld: Withheld) -> str:
-    """The new text; empty where the model has none, or could not be asked (the unit is listed as failed)."""
+async def _worded(seed: Seed, withheld: Withheld) -> str:
+    """The new text; empty where the model has none, or could not be asked (the unit is listed as failed).
+
+    The unit is named after what it reads: a repair that comes or goes leaves all others as they are.
+    """
     prompt, model = seed.ctx.prompts["repairer"], seed.ctx.model("merger", seed.number)
     text, reason, cure = edit_text(withheld.edit), withheld.reason, _CURES[withheld.rule]
-    unit = f"repair-{number:02d}"
+    short = digest(withheld.edit.id, reason, text)[:6]
+    unit = f"r-{short}"
     key = seed.ctx.key(prompt, model, reason, cure, text)
     path = seed.folder.path / "repaired" / f"{unit}.toml"
 
     async def work() -> str:
-        agent = seed.agent("repairer", "merger", "settle", unit)
+        agent = Agent(seed.ctx.desk, f"repairer-{seed.prefix}{short}", "merger", "settle", seed.prefix + unit, model)
         with agent.at_work():
             new = await agent.ask(prompt.messages(reason=reason, cure=cure, text=text), _read)
         return dump_toml({"format": 1, "key": key, "edit": withheld.edit.id, "reason": reason, "text": new})

@@ -10,11 +10,11 @@ from engine.context import Context, Round
 from engine.crew import Failed, Job
 from engine.domains.base import Domain, Task
 from engine.reply import spoken
-from workspace.events import ScoreMeasured, Stage, TrajectorySaved
 from workspace.files import read_text
 from workspace.ids import trajectory_id
-from workspace.run import RoundFolder
-from workspace.skill import Skill
+from workspace.runs.events import ScoreMeasured, Stage, TrajectorySaved
+from workspace.runs.run import RoundFolder
+from workspace.skills.skill import Skill
 from workspace.trajectory import Step, Trajectory, dump_trajectory, load_trajectory
 
 

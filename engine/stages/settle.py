@@ -13,22 +13,22 @@ from engine.stages.contradict import Judged, judge_contradictions, told
 from engine.stages.harvest import Harvest
 from engine.stages.merge import Outcome
 from engine.stages.repair import FORM, repair
-from workspace import events as e
-from workspace.assemble import Assembled, assemble
-from workspace.consolidate import outvoted
+from workspace.edits.patch import Dropped, Edit, Patch, dumps_patch, edit_text
+from workspace.edits.unified import changed_files
 from workspace.errors import T2SError
-from workspace.events import label
-from workspace.examples import ExamplesMade, examples_edit
 from workspace.files import digest, dump_toml, read_text, write_text
-from workspace.guard import Violation, guard_edits, settle
-from workspace.ledger import Ending, Entry, Loss, dump_ledger, edit_rows, lesson_rows, load_ledger, unaccounted
-from workspace.lesson import Lesson
-from workspace.patch import Dropped, Edit, Patch, dumps_patch, edit_text
-from workspace.pool import load
-from workspace.provenance import dump_provenance, provenance
-from workspace.route import Held, Routed, least_support, route
-from workspace.skill import Skill, load_skill, save_skill
-from workspace.unified import changed_files
+from workspace.guard.guard import Violation, Withheld, guard_each, settle
+from workspace.lessons.examples import ExamplesMade, examples_edit
+from workspace.lessons.lesson import Lesson
+from workspace.lessons.pool import load
+from workspace.merging.assemble import Assembled, assemble
+from workspace.merging.consolidate import outvoted
+from workspace.merging.ledger import Ending, Entry, Loss, dump_ledger, edit_rows, lesson_rows, load_ledger, unaccounted
+from workspace.merging.route import Held, Routed, least_support, route
+from workspace.origins.provenance import dump_provenance, provenance
+from workspace.runs import events as e
+from workspace.runs.events import label
+from workspace.skills.skill import Skill, load_skill, save_skill
 
 SETTLE = "settle"
 
@@ -43,9 +43,10 @@ class Candidate(NamedTuple):
 
 
 class _Settling(NamedTuple):
-    """All that settling reads: `contradicted` are the edits that lost against a better supported one."""
+    """All that settling reads: `screened` was set aside before the merges, `contradicted` lost against another edit."""
 
     gathered: Harvest
+    screened: Sequence[Withheld]
     pool: Sequence[Lesson]
     merged: Outcome
     routed: Routed
@@ -53,11 +54,11 @@ class _Settling(NamedTuple):
     contradicted: tuple[Held, ...]
 
 
-async def settle_candidate(seed: Seed, gathered: Harvest, merged: Outcome) -> Candidate:
+async def settle_candidate(seed: Seed, gathered: Harvest, screened: Sequence[Withheld], merged: Outcome) -> Candidate:
     """Write `candidate/`, patch, diff, violations, provenance and ledger; all of it again when any input changed."""
     pool = [load(seed.folder, name).lesson for name in gathered.lessons]
     seed.ctx.crew.plan("settle", 1, seed.prefix)
-    reads = await _reads(seed, gathered, merged, pool)
+    reads = (await _reads(seed, gathered, merged, pool))._replace(screened=screened)
     key = _key(seed, reads)
 
     async def work() -> str:
@@ -89,13 +90,13 @@ async def _reads(seed: Seed, gathered: Harvest, merged: Outcome, pool: Sequence[
     )
     contradicted = tuple(Held(by_id[loser], _against(by_id[winner], by_id[loser])) for loser, winner in lost.items())
     mended = await repair(seed, _assembled(seed, kept, pool).done.withheld)
-    return _Settling(gathered, pool, merged, _with(kept, mended), judged, contradicted)
+    return _Settling(gathered, (), pool, merged, _with(kept, mended), judged, contradicted)
 
 
 def _barred(seed: Seed, edits: Sequence[Edit]) -> set[str | None]:
     """What a rule keeps out whatever it says, and no repair mends: it must not take another edit's place."""
-    faults = guard_edits(seed.s0, edits, rules=seed.rules)
-    return {v.edit for v in faults if v.stops and v.rule not in FORM | {"overlap"}}
+    faults = guard_each(seed.s0, edits, rules=seed.rules)
+    return {v.edit for v in faults if v.stops and v.rule not in FORM}
 
 
 def _with(routed: Routed, mended: Mapping[str, Edit]) -> Routed:
@@ -119,6 +120,7 @@ def _key(seed: Seed, reads: _Settling) -> str:
     routed = repr(reads.routed)
     failed = repr((sorted(gathered.failed.items()), sorted(merged.dropped.items()), gathered.trajectories))
     lessons = (lesson.digest for lesson in reads.pool)
+    screened = (f"{one.edit.id} {one.reason}" for one in reads.screened)
     return digest(
         seed.s0.digest,
         seed.rules.digest,
@@ -128,6 +130,7 @@ def _key(seed: Seed, reads: _Settling) -> str:
         routed,
         *read,
         *lessons,
+        *screened,
     )
 
 
@@ -143,7 +146,7 @@ def _assembled(seed: Seed, routed: Routed, pool: Sequence[Lesson]) -> _Made:
     rules = seed.rules.without(frozenset({"contradiction"}))  # the judge has spoken
     done = assemble(
         seed.s0, routed, [examples.edit] if examples.edit else [], program_edit,
-        lambda edits: settle(seed.s0, edits, rules=rules), lambda edits: guard_edits(seed.s0, edits, rules=rules),
+        lambda edits: settle(seed.s0, edits, rules=rules), lambda edits: guard_each(seed.s0, edits, rules=rules),
         rules.reference_lines,
     )  # fmt: skip
     return _Made(done, examples)
@@ -155,8 +158,8 @@ def _settle(seed: Seed, reads: _Settling, key: str) -> str:
     contradictions = told(reads.judged, reads.merged.edits)
     _write(seed, done, reads.pool, _ledger(reads, done), contradictions)
     _tell_drops(seed, examples, reads.contradicted)
-    _tell(seed, done, routed.quarantined, contradictions)
-    dropped = tuple(Dropped(id=w.edit.id, reason=w.reason) for w in done.withheld)
+    _tell(seed, done, reads, contradictions)
+    dropped = tuple(Dropped(id=w.edit.id, reason=w.reason) for w in (*reads.screened, *done.withheld))
     return dumps_patch(Patch(id="root", key=key, base=seed.s0.digest, edits=tuple(done.settled.kept), dropped=dropped))
 
 
@@ -180,7 +183,7 @@ def _ledger(reads: _Settling, done: Assembled) -> list[Entry]:
     endings = [
         *(Ending(held.edit, "in_skill", held.reason, done.page[held.edit.id]) for held in aside),
         *(Ending(x, "in_skill") for x in done.settled.kept),
-        *(Ending(w.edit, "withheld", w.reason) for w in done.withheld),
+        *(Ending(w.edit, "withheld", w.reason) for w in (*reads.screened, *done.withheld)),
         *(Ending(held.edit, "quarantined", held.reason) for held in reads.routed.quarantined),
         *(Ending(held.edit, "dropped", held.reason) for held in reads.contradicted),
     ]
@@ -225,11 +228,11 @@ def _tell_drops(seed: Seed, examples: ExamplesMade, contradicted: Sequence[Held]
         seed.ctx.emit(e.EditDropped(edit=seed.prefix + held.edit.id, reason=e.label(held.reason)))
 
 
-def _tell(seed: Seed, done: Assembled, quarantined: Sequence[Held], more: Sequence[Violation]) -> None:
+def _tell(seed: Seed, done: Assembled, reads: _Settling, more: Sequence[Violation]) -> None:
     emit, prefix, settled = seed.ctx.emit, seed.prefix, done.settled
-    for held in quarantined:
+    for held in reads.routed.quarantined:
         emit(e.EditQuarantined(edit=prefix + held.edit.id, reason=e.label(held.reason)))
-    for withheld in done.withheld:
+    for withheld in (*reads.screened, *done.withheld):
         emit(e.EditWithheld(edit=prefix + withheld.edit.id, reason=e.label(withheld.reason)))
     for file in sorted(set(done.page.values())):
         count = sum(page == file for page in done.page.values())

@@ -15,11 +15,11 @@ from engine.stages.rollout import attempt, measured
 from engine.stages.settle import Candidate
 from engine.together import together
 from workspace.errors import T2SError
-from workspace.events import TestOpened, VerdictReached
 from workspace.files import dump_toml, read_lines, write_text
 from workspace.ids import trajectory_id
+from workspace.runs.events import TestOpened, VerdictReached
 from workspace.score import TestScores, Verdict, not_validated, verdict
-from workspace.skill import Skill
+from workspace.skills.skill import Skill
 
 Scores = Mapping[str, tuple[float, ...]]
 BASE = "base"

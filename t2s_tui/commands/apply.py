@@ -10,10 +10,10 @@ from typing import Any
 
 from t2s_tui.commands.common import add_json, example, folder_rules, print_json, print_patch
 from t2s_tui.text import safe
+from workspace.edits.unified import changed_files
 from workspace.errors import InputError
-from workspace.patch_files import Outcome, PatchFile, load_patch_files, try_patches
-from workspace.skill import Skill, load_skill, save_skill
-from workspace.unified import changed_files
+from workspace.released.patch_files import Outcome, PatchFile, load_patch_files, try_patches
+from workspace.skills.skill import Skill, load_skill, save_skill
 
 
 def configure_apply(parser: argparse.ArgumentParser) -> None:

@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 from t2s_tui.commands.common import add_json, add_runs, example, print_json, runs_folder
 from t2s_tui.text import plural, safe, safe_lines, wrap
-from workspace.blame import Blame, Blamed, alone, blame_run, blame_skill, select
 from workspace.errors import InputError, T2SError
-from workspace.lesson import Lesson
-from workspace.pool import load
-from workspace.run import RunFolder, find_run
+from workspace.lessons.lesson import Lesson
+from workspace.lessons.pool import load
+from workspace.origins.blame import Blame, Blamed, alone, blame_run, blame_skill, select
+from workspace.runs.run import RunFolder, find_run
 
 FEW = 3
 ENDLESS = 10_000

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from t2s_tui.text import safe_lines
-from workspace.config import load_config
 from workspace.errors import ConfigError
-from workspace.rule_names import switchable
-from workspace.ruleset import Ruleset, ruleset
-from workspace.run import RunFolder, find_run
+from workspace.guard.ruleset import Ruleset, ruleset
+from workspace.runs.run import RunFolder, find_run
+from workspace.settings.config import load_config
+from workspace.settings.rule_names import switchable
 
 Face = Literal["tui", "plain", "json"]
 RUN = "id of a run, the beginning of one, a path, or `last`"

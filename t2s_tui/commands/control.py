@@ -11,13 +11,13 @@ from t2s_tui.commands.common import add_faces, add_json, add_run, example, face,
 from t2s_tui.commands.watching import show
 from t2s_tui.plain import Interrupts
 from t2s_tui.text import plural, safe
-from workspace.config import FLAGS, KNOBS, SETTINGS, load_config, value_of
 from workspace.errors import BusyError, InputError
-from workspace.events import WishGranted, WishRefused
-from workspace.journal import read_events
-from workspace.run import RunFolder, alive, load_view
-from workspace.summary import asked, short_summary
-from workspace.wishes import Wish, WishKind, leave_wish
+from workspace.reports.summary import asked, short_summary
+from workspace.runs.events import WishGranted, WishRefused
+from workspace.runs.journal import read_events
+from workspace.runs.run import RunFolder, alive, load_view
+from workspace.runs.wishes import Wish, WishKind, leave_wish
+from workspace.settings.config import FLAGS, KNOBS, SETTINGS, load_config, value_of
 
 PATIENCE = 5.0
 LOOK = 0.05

@@ -15,14 +15,14 @@ from t2s_tui.commands.common import Face, add_faces, add_runs, example, face, ha
 from t2s_tui.commands.watching import show
 from t2s_tui.plain import Interrupts
 from t2s_tui.text import safe
-from workspace.config import FLAGS, SETTINGS, Config, Loaded, check_runnable, expects, load_config
 from workspace.errors import InputError
-from workspace.estimate import Estimate, Facts, estimate
 from workspace.files import read_toml
 from workspace.ids import slug
-from workspace.run import RunFolder
-from workspace.skill import load_skill
-from workspace.start import new_run, starter_skill, survey
+from workspace.reports.estimate import Estimate, Facts, estimate
+from workspace.runs.run import RunFolder
+from workspace.runs.start import new_run, starter_skill, survey
+from workspace.settings.config import FLAGS, SETTINGS, Config, Loaded, check_runnable, expects, load_config
+from workspace.skills.skill import load_skill
 
 NOT_FOR_RUN = ("--runs",)
 FIRST_FAMILY = "date"

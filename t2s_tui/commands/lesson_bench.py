@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 
 from t2s_tui.commands.common import the_run
 from t2s_tui.text import plural
-from workspace import pool
 from workspace.errors import InputError
 from workspace.files import read_text
-from workspace.ledger import Entry, load_ledger
-from workspace.lesson import Lesson
-from workspace.redo import Redo
-from workspace.run import RunFolder, SeedFolder
+from workspace.lessons import pool
+from workspace.lessons.lesson import Lesson
+from workspace.merging.ledger import Entry, load_ledger
+from workspace.origins.redo import Redo
+from workspace.runs.run import RunFolder, SeedFolder
 
 SHOWN = 8
 

@@ -21,12 +21,12 @@ from pydantic import ValidationError
 from t2s_tui.commands.common import print_json
 from t2s_tui.commands.lesson_bench import Bench, bench, lesson_table, redo_told
 from t2s_tui.text import safe
-from workspace import pool
 from workspace.errors import ChangedMeanwhile, InputError, LessonInvalid
 from workspace.files import digest, parse_toml, read_text, text_of, write_text
-from workspace.lesson import Lesson, dump_lesson, load_lesson
-from workspace.redo import Redo, redo_in, unit_of
-from workspace.run import alive
+from workspace.lessons import pool
+from workspace.lessons.lesson import Lesson, dump_lesson, load_lesson
+from workspace.origins.redo import Redo, redo_in, unit_of
+from workspace.runs.run import alive
 
 T = TypeVar("T")
 Status = Literal["dropped", "pinned", "unpinned"]

@@ -12,10 +12,10 @@ from t2s_tui.commands import lesson_changes
 from t2s_tui.commands.common import add_json, add_run, add_runs, example, print_json
 from t2s_tui.commands.lesson_bench import Bench, bench, lesson_table, redo_told
 from t2s_tui.text import safe, safe_lines
-from workspace import pool
-from workspace.ledger import Entry
-from workspace.lesson import Kind, Lesson, dump_lesson
-from workspace.redo import redo_in, unit_of
+from workspace.lessons import pool
+from workspace.lessons.lesson import Kind, Lesson, dump_lesson
+from workspace.merging.ledger import Entry
+from workspace.origins.redo import redo_in, unit_of
 
 STATUSES = ("kept", "pinned", "unpinned", "dropped", "invalid")
 HEAD = f"{'status':<8}  {'author':<6}  {'verified':<8}  {'tasks':>5}  {'fate':<11}  title"

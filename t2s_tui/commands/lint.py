@@ -11,10 +11,10 @@ from pathlib import Path
 from t2s_tui.commands.common import add_json, example, folder_rules, print_json
 from t2s_tui.text import safe
 from workspace.errors import InputError
-from workspace.fix import Fix, fixed, save_fixed
-from workspace.guard import RULES, Violation, lint_folder
-from workspace.rule_names import SAFETY
-from workspace.skill import open_skill
+from workspace.guard.fix import Fix, fixed, save_fixed
+from workspace.guard.guard import RULES, Violation, lint_folder
+from workspace.settings.rule_names import SAFETY
+from workspace.skills.skill import open_skill
 
 
 def configure_lint(parser: argparse.ArgumentParser) -> None:

@@ -23,12 +23,12 @@ from t2s_tui.commands.watching import show
 from t2s_tui.narrate import summary_lines
 from t2s_tui.plain import Interrupts
 from t2s_tui.text import safe
+from workspace.edits.unified import changed_files
 from workspace.errors import BusyError, InputError
 from workspace.files import remove
-from workspace.run import RunFolder, alive, runs_in
-from workspace.skill import load_skill
-from workspace.summary import STOPPING, first_skill, result_skill, short_summary, summary
-from workspace.unified import changed_files
+from workspace.reports.summary import STOPPING, first_skill, result_skill, short_summary, summary
+from workspace.runs.run import RunFolder, alive, runs_in
+from workspace.skills.skill import load_skill
 
 
 def configure_ls(parser: argparse.ArgumentParser) -> None:

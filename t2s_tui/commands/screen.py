@@ -6,7 +6,7 @@ from pathlib import Path
 
 from t2s_tui.commands.common import has_screen, runs_folder
 from workspace.errors import InputError
-from workspace.run import RunFolder
+from workspace.runs.run import RunFolder
 
 FPS = 4
 

@@ -15,9 +15,9 @@ from typing import Any, Literal, NamedTuple
 from t2s_tui import host
 from t2s_tui.commands.common import add_json, add_runs, example, print_json
 from t2s_tui.text import safe
-from workspace.config import Config, commented_template, load_config
 from workspace.errors import InputError
 from workspace.files import write_text
+from workspace.settings.config import Config, commented_template, load_config
 
 SETTINGS_FILE = "t2s.toml"
 LITTLE = 1 << 30

@@ -7,8 +7,8 @@ import sys
 from t2s_tui.commands.common import Face
 from t2s_tui.host import Engine
 from t2s_tui.plain import Interrupts, Printer, watch
-from workspace.run import RunFolder
-from workspace.view import RunView
+from workspace.runs.run import RunFolder
+from workspace.runs.view import RunView
 
 
 def show(

@@ -14,8 +14,8 @@ from t2s_tui.screens.base import Base
 from t2s_tui.screens.confirm import Confirm
 from t2s_tui.text import plural
 from workspace.errors import T2SError
-from workspace.pool import load, restore, set_status
-from workspace.wishes import Wish, WishKind, leave_wish
+from workspace.lessons.pool import load, restore, set_status
+from workspace.runs.wishes import Wish, WishKind, leave_wish
 
 OVER = ("finished", "incomplete", "stopped", "failed", "lost")
 

@@ -20,7 +20,7 @@ from t2s_tui.widgets.panel import Reader
 from t2s_tui.widgets.status import Footer, Header, Hint
 from workspace.errors import T2SError
 from workspace.files import read_from, read_text
-from workspace.run import RunFolder
+from workspace.runs.run import RunFolder
 from workspace.trajectory import load_trajectory
 
 MOST = 2_000_000

@@ -18,7 +18,7 @@ from t2s_tui.widgets.find import FindBar
 from t2s_tui.widgets.panel import Reader
 from t2s_tui.widgets.status import Footer, Header, Hint
 from workspace.files import read_lines, walk
-from workspace.run import RunFolder
+from workspace.runs.run import RunFolder
 
 BESIDE = 116
 CONTEXT = 4

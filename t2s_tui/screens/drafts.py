@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from workspace.errors import InputError, T2SError
 from workspace.files import read_text, remove, write_text
-from workspace.lesson import Lesson, dump_lesson, load_lesson
-from workspace.pool import Loaded, load, save_edit
-from workspace.run import SeedFolder
+from workspace.lessons.lesson import Lesson, dump_lesson, load_lesson
+from workspace.lessons.pool import Loaded, load, save_edit
+from workspace.runs.run import SeedFolder
 
 USUAL = ("nano", "vim", "vi")
 

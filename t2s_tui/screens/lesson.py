@@ -23,7 +23,7 @@ from t2s_tui.widgets.find import FindBar
 from t2s_tui.widgets.status import EVERYWHERE, Footer, Header, Hint
 from workspace.errors import InputError, T2SError
 from workspace.files import read_text, remove, write_text
-from workspace.pool import load
+from workspace.lessons.pool import load
 
 
 class Fault(Canvas):

@@ -8,10 +8,10 @@ from t2s_tui.screens.node import patch_edits
 from t2s_tui.text import plural, safe, safe_lines, wrap
 from t2s_tui.widgets.canvas import BLANK, Line, Span, row
 from t2s_tui.widgets.panel import Reader
+from workspace.edits.patch import anchor, edit_text
 from workspace.errors import T2SError
-from workspace.lesson import Lesson, Quote
-from workspace.patch import anchor, edit_text
-from workspace.pool import load, original
+from workspace.lessons.lesson import Lesson, Quote
+from workspace.lessons.pool import load, original
 
 CONTEXT = 6
 

@@ -21,11 +21,11 @@ from t2s_tui.screens.base import Base
 from t2s_tui.text import safe, safe_lines, wrap
 from t2s_tui.widgets.canvas import BLANK, Canvas, Line, Span, row
 from t2s_tui.widgets.status import Footer, Hint
-from workspace.config import check_runnable, load_config
 from workspace.errors import T2SError
-from workspace.run import RunFolder
-from workspace.settings import SETTINGS, Config
-from workspace.start import new_run
+from workspace.runs.run import RunFolder
+from workspace.runs.start import new_run
+from workspace.settings.config import check_runnable, load_config
+from workspace.settings.settings import SETTINGS, Config
 
 FORM = (Key("form.start", "ctrl+s,f2", "start", "ctrl+s f2", "start", "Start the run."),)
 # Before the fields see them: what is typed behind a tab belongs to the next field, however fast it comes.

@@ -14,10 +14,10 @@ from t2s_tui.widgets.find import FindBar
 from t2s_tui.widgets.merge_tree import edits_in, is_ready
 from t2s_tui.widgets.panel import Reader
 from t2s_tui.widgets.status import Footer, Header, Hint
+from workspace.edits.patch import Edit, Patch, anchor, edit_text, loads_patch
 from workspace.errors import T2SError
 from workspace.files import read_text
-from workspace.patch import Edit, Patch, anchor, edit_text, loads_patch
-from workspace.run import RunFolder
+from workspace.runs.run import RunFolder
 
 
 class NodeText(Reader):

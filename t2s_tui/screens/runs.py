@@ -21,10 +21,10 @@ from t2s_tui.widgets.find import FindBar
 from t2s_tui.widgets.panel import ListPanel
 from t2s_tui.widgets.status import Footer, Hint
 from workspace.errors import T2SError
-from workspace.events import STAGES
 from workspace.files import remove
-from workspace.run import RunFolder, alive, load_view, runs_in
-from workspace.view import RunView
+from workspace.runs.events import STAGES
+from workspace.runs.run import RunFolder, alive, load_view, runs_in
+from workspace.runs.view import RunView
 
 LOOK_EVERY = 1.5
 

@@ -16,7 +16,7 @@ from t2s_tui.widgets.panel import Reader
 from t2s_tui.widgets.status import Footer, Header, Hint
 from workspace.errors import T2SError
 from workspace.files import read_toml
-from workspace.run import RunFolder
+from workspace.runs.run import RunFolder
 
 PASS = 0.5
 

@@ -6,7 +6,7 @@ from t2s_tui.feed import Feed
 from t2s_tui.text import fit, plural, right
 from t2s_tui.widgets.canvas import Line, Span
 from t2s_tui.widgets.panel import ListPanel
-from workspace.view import NodeRow, RunView
+from workspace.runs.view import NodeRow, RunView
 
 
 class MergeTree(ListPanel):

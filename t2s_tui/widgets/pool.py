@@ -9,7 +9,7 @@ from t2s_tui.text import fit, plural, right, width
 from t2s_tui.theme import Look
 from t2s_tui.widgets.canvas import Line, Span
 from t2s_tui.widgets.panel import Kept, ListPanel
-from workspace.view import EditRow, LessonRow, RunView
+from workspace.runs.view import EditRow, LessonRow, RunView
 
 SORTS = ("newest", "support", "name")
 

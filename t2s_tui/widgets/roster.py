@@ -8,7 +8,7 @@ from t2s_tui.feed import Feed
 from t2s_tui.text import clock, fit, right
 from t2s_tui.widgets.canvas import Line, Span
 from t2s_tui.widgets.panel import Kept, ListPanel
-from workspace.view import AgentRow
+from workspace.runs.view import AgentRow
 
 ORDER = {"running": 0, "cut off": 0, "failed": 1, "queued": 2, "not begun": 2, "done": 3}
 INKS = {"running": "run", "cut off": "bad", "queued": "dim", "not begun": "dim", "done": "dim", "failed": "bad"}

@@ -12,8 +12,8 @@ from textual.message import Message
 from t2s_tui.feed import Feed, Left
 from t2s_tui.text import clock, count, right
 from t2s_tui.widgets.canvas import Canvas, Line, Span, apart, clip, row, spans_width
-from workspace.events import STAGES, Stage
-from workspace.view import StageRow
+from workspace.runs.events import STAGES, Stage
+from workspace.runs.view import StageRow
 
 
 class Header(Canvas):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.shell import Shell, end_engine, scripted
-from workspace.run import runs_in
+from workspace.runs.run import runs_in
 
 
 @pytest.fixture(scope="session")

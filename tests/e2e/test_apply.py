@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.shell import Shell
-from workspace.patch import InsertAfter, Patch, dumps_patch
-from workspace.skill import load_skill
+from workspace.edits.patch import InsertAfter, Patch, dumps_patch
+from workspace.skills.skill import load_skill
 
 GOOD = {"file": "SKILL.md", "op": "append_to_section", "target_section": "## Rules", "content": "- Sign it."}
 NEAR = {"file": "SKILL.md", "op": "insert_after", "target_text": "- Write every sums twice.", "content": "- Round it."}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.shell import ROOT, Done, Shell, end_engine, scripted, wait_until
-from workspace.run import RunFolder, alive
+from workspace.runs.run import RunFolder, alive
 
 SECONDS = 15
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.shell import Done, Shell, scripted
-from workspace.run import RunFolder
-from workspace.skill import load_skill
+from workspace.runs.run import RunFolder
+from workspace.skills.skill import load_skill
 
 HEAD = """\
 ---

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tests.shell import Shell
-from workspace.skill import load_skill
-from workspace.start import starter_skill
-from workspace.summary import result_skill
+from workspace.reports.summary import result_skill
+from workspace.runs.start import starter_skill
+from workspace.skills.skill import load_skill
 from workspace.trajectory import load_trajectory
 
 OWN = "Sort by the oldest day."

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from tests.shell import Shell, engine_pid, kinds, scripted, wait_until
-from workspace.journal import read_events
-from workspace.run import RunFolder, alive, load_view
+from workspace.runs.journal import read_events
+from workspace.runs.run import RunFolder, alive, load_view
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ import pytest
 
 from benchmarks.ideas import CONTRARY, SUPPORTS, Found, found, ideas, write_inputs
 from tests.shell import Shell, scripted
-from workspace.guard import lint
-from workspace.run import RunFolder
-from workspace.skill import load_skill
+from workspace.guard.guard import lint
+from workspace.runs.run import RunFolder
+from workspace.skills.skill import load_skill
 
 
 @pytest.fixture(scope="module")

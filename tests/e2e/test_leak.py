@@ -6,8 +6,8 @@ import json
 
 from engine.domains.house import House
 from tests.shell import Shell
-from workspace.ledger import load_ledger
-from workspace.skill import load_skill
+from workspace.merging.ledger import load_ledger
+from workspace.skills.skill import load_skill
 
 
 def test_a_lesson_that_repeats_a_held_out_task_is_dropped_with_the_reason(shell: Shell, fast: str) -> None:

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from tests.shell import Shell, end_engine
-from workspace.journal import read_events
-from workspace.lesson import load_lesson
-from workspace.run import RunFolder
+from workspace.lessons.lesson import load_lesson
+from workspace.runs.journal import read_events
+from workspace.runs.run import RunFolder
 
 OWN = """\
 # mine

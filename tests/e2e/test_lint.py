@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.shell import Shell
-from workspace.rule_names import RULE_NAMES
+from workspace.settings.rule_names import RULE_NAMES
 
 HEAD = "---\nname: dates\ndescription: Use it for dates.\n---\n\n"
 

@@ -9,14 +9,14 @@ from collections.abc import Iterator
 import pytest
 
 from tests.shell import Shell, kinds, scripted, wait_until
-from workspace import events as e
-from workspace.events import Event
 from workspace.files import read_toml
-from workspace.journal import read_events
-from workspace.pool import load_pool
-from workspace.run import RunFolder, alive, load_view
-from workspace.skill import load_skill
-from workspace.summary import result_skill
+from workspace.lessons.pool import load_pool
+from workspace.reports.summary import result_skill
+from workspace.runs import events as e
+from workspace.runs.events import Event
+from workspace.runs.journal import read_events
+from workspace.runs.run import RunFolder, alive, load_view
+from workspace.skills.skill import load_skill
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.shell import Shell, kinds, scripted
-from workspace.ledger import Entry, load_ledger
-from workspace.skill import load_skill
+from workspace.merging.ledger import Entry, load_ledger
+from workspace.skills.skill import load_skill
 
 
 def _run(shell: Shell, text: str) -> tuple[dict[str, Any], str, Entry]:

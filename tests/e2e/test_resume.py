@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from tests.shell import Shell, engine_pid, scripted, wait_until
-from workspace import events as e
-from workspace.events import Event
 from workspace.files import write_text
-from workspace.journal import read_events
-from workspace.run import RunFolder, alive, load_view
-from workspace.skill import load_skill
-from workspace.summary import result_skill
-from workspace.wishes import Wish, leave_wish
+from workspace.reports.summary import result_skill
+from workspace.runs import events as e
+from workspace.runs.events import Event
+from workspace.runs.journal import read_events
+from workspace.runs.run import RunFolder, alive, load_view
+from workspace.runs.wishes import Wish, leave_wish
+from workspace.skills.skill import load_skill
 
 STAGES = ("analyse", "propose", "merge", "settle")
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.shell import Shell, scripted, wait_until
-from workspace.pool import load_pool
+from workspace.lessons.pool import load_pool
 from workspace.readers import read_paths
-from workspace.skill import load_skill
-from workspace.summary import result_skill
+from workspace.reports.summary import result_skill
+from workspace.skills.skill import load_skill
 from workspace.trajectory import load_trajectory
 
 
@@ -178,7 +178,7 @@ def _journal(shell: Shell) -> str:
 
 
 def _starter(family: str) -> Path:
-    from workspace.start import starter_skill
+    from workspace.runs.start import starter_skill
 
     return starter_skill(family)
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.shell import Shell, scripted, wait_until
 from workspace.files import dump_toml, write_text
-from workspace.run import RunFolder
+from workspace.runs.run import RunFolder
 
 YES, NO = "Always {} before you hand in (idea {}).", "Never {} before you hand in (idea 1{})."
 ACTS = ("recalculate all formulas", "count the rows of each sheet", "trim the names of columns")

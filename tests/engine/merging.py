@@ -21,12 +21,12 @@ from engine.pause import Pause
 from engine.prompt import Prompts, copy_prompts
 from engine.stages.merge import Outcome, consolidate
 from engine.window import Windows
-from workspace.config import Config
-from workspace.journal import Journal
-from workspace.live import LiveWriter
-from workspace.patch import AppendToSection, Edit, Patch
-from workspace.run import RunFolder, load_view
-from workspace.skill import Skill
+from workspace.edits.patch import AppendToSection, Edit, Patch
+from workspace.runs.journal import Journal
+from workspace.runs.live import LiveWriter
+from workspace.runs.run import RunFolder, load_view
+from workspace.settings.config import Config
+from workspace.skills.skill import Skill
 
 BODY = "---\nname: notes\ndescription: Notes.\n---\n\n# Notes\n\n## Rules\n\n- Be exact.\n\n## Steps\n\n1. One.\n"
 S0 = Skill(name="notes", files={"SKILL.md": BODY})

@@ -11,7 +11,7 @@ from engine.llm.failures import Transient
 from engine.llm.gate import Gate
 from engine.pause import Pause, Stopped
 from workspace.errors import LessonInvalid
-from workspace.events import Event, Stage, UnitDone, UnitFailed, UnitReused, UnitStale
+from workspace.runs.events import Event, Stage, UnitDone, UnitFailed, UnitReused, UnitStale
 
 
 class Scene:

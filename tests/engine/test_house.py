@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from engine.domains.base import Split, find_domain
 from engine.domains.house import FAMILIES, by_convention, conventions, family_of, naive
 from workspace.errors import ConfigError
-from workspace.skill import load_skill
-from workspace.start import HOUSE
+from workspace.runs.start import HOUSE
+from workspace.skills.skill import load_skill
 
 SPLITS: tuple[Split, ...] = ("evolve", "validation", "test")
 

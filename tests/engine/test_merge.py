@@ -14,13 +14,13 @@ from engine.llm.scripted.faults import Weather
 from engine.llm.scripted.replies import Given
 from engine.llm.scripted.settings import Settings
 from tests.engine.merging import S0, accounted, all_edits, bench, pool, proposed, tree_files
-from workspace import events as e
-from workspace.apply import conflicts
-from workspace.guard import settle
-from workspace.journal import read_events
-from workspace.patch import Patch, Replace, edit_text
-from workspace.run import RunFolder
-from workspace.tree import load_plan
+from workspace.edits.apply import conflicts
+from workspace.edits.patch import Patch, Replace, edit_text
+from workspace.guard.guard import settle
+from workspace.merging.tree import load_plan
+from workspace.runs import events as e
+from workspace.runs.journal import read_events
+from workspace.runs.run import RunFolder
 
 
 def lessons(count: int, seed: int = 1) -> list[tuple[str, str]]:

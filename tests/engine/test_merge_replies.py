@@ -17,9 +17,9 @@ from engine.llm.scripted.settings import Settings
 from engine.reply import BadReply
 from engine.stages.joint import Reading
 from tests.engine.merging import S0, accounted, all_edits, bench, pool, proposed
-from workspace.consolidate import aliases, lost
-from workspace.drafts import drafts_of, written
-from workspace.patch import Delete, Edit, edit_text
+from workspace.edits.patch import Delete, Edit, edit_text
+from workspace.merging.consolidate import aliases, lost
+from workspace.merging.drafts import drafts_of, written
 
 CORPUS = Path(__file__).with_name("bad_merger_replies.jsonl")
 TEXTS = (

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from tests.shell import Done, Shell, end_engine, kinds, scripted, wait_until
-from workspace import events as e
-from workspace.journal import read_events
-from workspace.ledger import load_ledger
-from workspace.run import RunFolder, alive, load_view, runs_in
-from workspace.tree import Plan, load_plan
+from workspace.merging.ledger import load_ledger
+from workspace.merging.tree import Plan, load_plan
+from workspace.runs import events as e
+from workspace.runs.journal import read_events
+from workspace.runs.run import RunFolder, alive, load_view, runs_in
 
 CORPUS = Path(__file__).with_name("bad_merger_replies.jsonl")
 

@@ -14,8 +14,8 @@ import pytest
 
 from engine.llm.openai_chat import OpenAIChat
 from engine.window import CAUTIOUS, Windows
-from workspace.parts import halves, in_parts, room, size
-from workspace.patch import AppendToSection, Edit
+from workspace.edits.patch import AppendToSection, Edit
+from workspace.merging.parts import halves, in_parts, room, size
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from engine.llm.scripted.faults import Weather
 from engine.llm.scripted.server import Scripted
 from engine.llm.scripted.settings import Settings
 from engine.llm.sse import Event, SSEParser
-from workspace.settings import TimeoutSettings
+from workspace.settings.settings import TimeoutSettings
 
 KEY = "sk-very-secret-123"
 ASK = Request(model="m", messages=(Message(role="user", content="Was the tunnel inspected, and by whom?"),))

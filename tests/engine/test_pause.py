@@ -6,7 +6,7 @@ import pytest
 
 from engine.llm.gate import Gate
 from engine.pause import ENDPOINT, Pause, Stopped
-from workspace.events import Event, RunPaused, RunResumed
+from workspace.runs.events import Event, RunPaused, RunResumed
 
 
 def scene() -> tuple[Pause, list[Event]]:

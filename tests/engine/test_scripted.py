@@ -26,10 +26,10 @@ from engine.llm.scripted.chat import Chat
 from engine.llm.scripted.editors import blocks_of
 from engine.llm.scripted.faults import Weather
 from engine.prompt import parse_prompt
-from workspace.apply import Refusal, place
-from workspace.outline import annotated, annotated_skill
-from workspace.patch import Edit
-from workspace.skill import new_skill
+from workspace.edits.apply import Refusal, place
+from workspace.edits.patch import Edit
+from workspace.skills.outline import annotated, annotated_skill
+from workspace.skills.skill import new_skill
 from workspace.trajectory import Outcome
 
 PROMPTS = Path(__file__).parents[2] / "engine" / "prompts"

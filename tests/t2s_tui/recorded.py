@@ -13,13 +13,13 @@ import math
 import random
 from pathlib import Path
 
-from workspace import events as e
-from workspace.events import Event, dump_event
+from workspace.edits.patch import AppendToSection, Dropped, Edit, Patch, dumps_patch
 from workspace.files import dump_toml, write_text
-from workspace.lesson import Example, Lesson, Quote, dump_lesson
-from workspace.live import LiveWriter
-from workspace.patch import AppendToSection, Dropped, Edit, Patch, dumps_patch
-from workspace.run import RunFolder, SeedFolder
+from workspace.lessons.lesson import Example, Lesson, Quote, dump_lesson
+from workspace.runs import events as e
+from workspace.runs.events import Event, dump_event
+from workspace.runs.live import LiveWriter
+from workspace.runs.run import RunFolder, SeedFolder
 
 BEGAN = 1_795_000_000.0
 TITLES = (

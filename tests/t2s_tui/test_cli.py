@@ -17,9 +17,9 @@ import pytest
 from t2s_tui.cli import COMMANDS
 from tests.shell import ROOT, Shell
 from tests.t2s_tui.recorded import write_run
-from workspace.events import WishGranted, dump_event
-from workspace.run import RunFolder, engine_lock
-from workspace.wishes import read_wish, waiting
+from workspace.runs.events import WishGranted, dump_event
+from workspace.runs.run import RunFolder, engine_lock
+from workspace.runs.wishes import read_wish, waiting
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ import pytest
 
 from t2s_tui.feed import LINES, TAILS, Feed, Tail, redone, workplace
 from tests.t2s_tui.recorded import write_run
-from workspace import events as e
-from workspace.journal import Journal
-from workspace.live import LiveWriter
-from workspace.pool import restore, set_status
-from workspace.run import RunFolder, engine_lock
+from workspace.lessons.pool import restore, set_status
+from workspace.runs import events as e
+from workspace.runs.journal import Journal
+from workspace.runs.live import LiveWriter
+from workspace.runs.run import RunFolder, engine_lock
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ import pytest
 
 from t2s_tui import host
 from tests.shell import Shell, end_engine, kinds, scripted, wait_until
-from workspace.config import load_config
 from workspace.errors import BusyError, InputError, T2SError
-from workspace.run import RunFolder, alive, engine_lock, load_view, runs_in
-from workspace.start import new_run
+from workspace.runs.run import RunFolder, alive, engine_lock, load_view, runs_in
+from workspace.runs.start import new_run
+from workspace.settings.config import load_config
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,7 @@ def test_engine_packages_are_found_from_any_folder(shell: Shell, run: RunFolder,
     (tmp_path / "elsewhere" / "engine").mkdir(parents=True)
     (tmp_path / "elsewhere" / "engine" / "__init__.py").write_text("raise SystemExit('the wrong engine')")
     code = (
-        "from pathlib import Path; from t2s_tui import host; from workspace.run import RunFolder\n"
+        "from pathlib import Path; from t2s_tui import host; from workspace.runs.run import RunFolder\n"
         f"print(host.start(RunFolder(Path({str(run.path)!r}))).pid)"
     )
     done = subprocess.run(

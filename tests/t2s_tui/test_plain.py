@@ -11,11 +11,11 @@ import pytest
 from t2s_tui.narrate import Narrator, summary_lines
 from t2s_tui.plain import Interrupts, Printer, Tail, watch
 from tests.t2s_tui.recorded import write_run
-from workspace import events as e
-from workspace.events import Event, dump_event
 from workspace.files import write_text
-from workspace.run import RunFolder
-from workspace.summary import summary
+from workspace.reports.summary import summary
+from workspace.runs import events as e
+from workspace.runs.events import Event, dump_event
+from workspace.runs.run import RunFolder
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\r\nsecond line\x9b31m\u202e"
 

@@ -41,13 +41,13 @@ from t2s_tui.theme import Look
 from t2s_tui.widgets.editor import Editor
 from t2s_tui.widgets.pool import Pool
 from tests.t2s_tui.recorded import SKILL, write_run
-from workspace import events as e
 from workspace.errors import ConfigError, InputError, LessonInvalid
-from workspace.events import dump_event
 from workspace.files import write_text
-from workspace.pool import load
-from workspace.run import RunFolder, SeedFolder, engine_lock, load_view
-from workspace.wishes import read_wish, waiting
+from workspace.lessons.pool import load
+from workspace.runs import events as e
+from workspace.runs.events import dump_event
+from workspace.runs.run import RunFolder, SeedFolder, engine_lock, load_view
+from workspace.runs.wishes import read_wish, waiting
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -508,7 +508,7 @@ VIEWER = """
 import sys
 from pathlib import Path
 from t2s_tui.app import T2SApp
-from workspace.run import RunFolder
+from workspace.runs.run import RunFolder
 run = RunFolder(Path(sys.argv[1]))
 raise SystemExit(T2SApp(run.path.parent, run).run())
 """

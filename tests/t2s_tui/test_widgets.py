@@ -22,10 +22,10 @@ from t2s_tui.widgets.roster import Roster
 from t2s_tui.widgets.status import EndpointLine, Header
 from t2s_tui.widgets.wall import Wall
 from tests.t2s_tui.recorded import write_run
-from workspace import events as e
 from workspace.errors import ConfigError
-from workspace.live import LiveWriter
-from workspace.run import RunFolder, engine_lock
+from workspace.runs import events as e
+from workspace.runs.live import LiveWriter
+from workspace.runs.run import RunFolder, engine_lock
 
 SIZES = [(60, 15), (80, 24), (120, 36), (200, 50)]
 HOSTILE = (

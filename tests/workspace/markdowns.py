@@ -5,8 +5,7 @@ from __future__ import annotations
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from workspace.outline import Outline
-from workspace.patch import (
+from workspace.edits.patch import (
     AddSection,
     AppendToSection,
     Create,
@@ -18,6 +17,7 @@ from workspace.patch import (
     Link,
     Replace,
 )
+from workspace.skills.outline import Outline
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """A busy machine is no failed property."""

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from workspace.anchors import Match, Missed, find_heading, find_text, plain
-from workspace.outline import outline
-from workspace.sense import same_sense
+from workspace.released.anchors import Match, Missed, find_heading, find_text, plain
+from workspace.released.sense import same_sense
+from workspace.skills.outline import outline
 
 HEAD = "---\nname: sheets\ndescription: Works on sheets. Never guess.\n---\n"
 TEXT = (

@@ -6,10 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.workspace.markdowns import edits_of, markdown, unhurried
-from workspace.apply import Applied, Refusal, Refused, Span, apply, conflicts, place
-from workspace.clashes import clash
-from workspace.outline import outline
-from workspace.patch import (
+from workspace.edits.apply import Applied, Refusal, Refused, Span, apply, conflicts, place
+from workspace.edits.clashes import clash
+from workspace.edits.patch import (
     AddSection,
     AppendToSection,
     Create,
@@ -21,8 +20,9 @@ from workspace.patch import (
     Link,
     Replace,
 )
-from workspace.place import Plan, plan_of
-from workspace.skill import Skill, split_lines
+from workspace.edits.place import Plan, plan_of
+from workspace.skills.outline import outline
+from workspace.skills.skill import Skill, split_lines
 
 HEAD = "---\nname: x\ndescription: d\n---\n"
 BODY = """\

@@ -10,16 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.workspace.markdowns import unhurried
-from workspace.blame import Blame, Blamed, aligned, alone, blame_run, blame_skill, select
+from workspace.edits.patch import AppendToSection, Edit, Patch, Replace, dumps_patch
 from workspace.errors import InputError, SkillError
 from workspace.files import write_text
-from workspace.guard import settle
-from workspace.lesson import Lesson, Quote, dump_lesson
-from workspace.outline import outline
-from workspace.patch import AppendToSection, Edit, Patch, Replace, dumps_patch
-from workspace.provenance import dump_provenance, provenance
-from workspace.run import RunFolder
-from workspace.skill import Skill, load_skill, save_skill
+from workspace.guard.guard import settle
+from workspace.lessons.lesson import Lesson, Quote, dump_lesson
+from workspace.origins.blame import Blame, Blamed, aligned, alone, blame_run, blame_skill, select
+from workspace.origins.provenance import dump_provenance, provenance
+from workspace.runs.run import RunFolder
+from workspace.skills.outline import outline
+from workspace.skills.skill import Skill, load_skill, save_skill
 
 TEXT = "---\nname: ledger\ndescription: Keeps a ledger.\n---\n\n# Ledger\n\n- Write twice.\n\n## Examples\n\nNone.\n"
 S0 = Skill(name="ledger", files={"SKILL.md": TEXT, "references/more.md": "# More\n\nMore.\n"})

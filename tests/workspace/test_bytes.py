@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from tests.workspace.markdowns import edits_of, markdown, unhurried
-from workspace.apply import Applied, apply, conflicts
-from workspace.guard import settle
-from workspace.outline import outline
-from workspace.patch import Create, DeleteFile, Edit, InsertAfter, Link, Replace
-from workspace.place import Plan, Put, plan_of
-from workspace.skill import Skill, load_skill, save_skill
+from workspace.edits.apply import Applied, apply, conflicts
+from workspace.edits.patch import Create, DeleteFile, Edit, InsertAfter, Link, Replace
+from workspace.edits.place import Plan, Put, plan_of
+from workspace.guard.guard import settle
+from workspace.skills.outline import outline
+from workspace.skills.skill import Skill, load_skill, save_skill
 
 LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")
 BLANK = " \t\r\n"

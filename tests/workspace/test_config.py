@@ -12,7 +12,8 @@ import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workspace.config import (
+from workspace.errors import ConfigError
+from workspace.settings.config import (
     FLAGS,
     KNOBS,
     ROLES,
@@ -28,8 +29,7 @@ from workspace.config import (
     role_model,
     value_of,
 )
-from workspace.config_files import key_lines
-from workspace.errors import ConfigError
+from workspace.settings.config_files import key_lines
 
 URL = "http://10.0.0.7:8000/v1"
 

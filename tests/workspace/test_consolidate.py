@@ -5,9 +5,18 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workspace.consolidate import Group, MergeReply, aliases, group_alike, lost, merged_edit, outvoted, reconcile
-from workspace.ledger import Ending, Loss, edit_rows, lesson_rows, unaccounted
-from workspace.patch import AppendToSection, Delete, Dropped, Edit, edit_text
+from workspace.edits.patch import AppendToSection, Delete, Dropped, Edit, edit_text
+from workspace.merging.consolidate import (
+    Group,
+    MergeReply,
+    aliases,
+    group_alike,
+    lost,
+    merged_edit,
+    outvoted,
+    reconcile,
+)
+from workspace.merging.ledger import Ending, Loss, edit_rows, lesson_rows, unaccounted
 
 
 def edit(

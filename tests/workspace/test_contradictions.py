@@ -7,10 +7,10 @@ from random import Random
 
 import pytest
 
-from workspace.contradictions import candidates, settle_by_support
-from workspace.patch import AddSection, AppendToSection, Delete, Edit, InsertAfter, Replace
-from workspace.skill import Skill
-from workspace.statements import Statement, removed_lines, statements_in, statements_of
+from workspace.edits.patch import AddSection, AppendToSection, Delete, Edit, InsertAfter, Replace
+from workspace.guard.contradictions import candidates, settle_by_support
+from workspace.guard.statements import Statement, removed_lines, statements_in, statements_of
+from workspace.skills.skill import Skill
 
 BODY = """---
 name: sheets

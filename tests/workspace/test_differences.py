@@ -2,7 +2,7 @@
 
 import pytest
 
-from workspace.differences import differences
+from workspace.lessons.differences import differences
 
 
 @pytest.mark.parametrize(

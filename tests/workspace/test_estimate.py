@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workspace.config import Config
-from workspace.estimate import Facts, estimate, merge_nodes
+from workspace.reports.estimate import Facts, estimate, merge_nodes
+from workspace.settings.config import Config
 
 FACTS = Facts(skill=500, total=64, failed=40, passed=20)
 

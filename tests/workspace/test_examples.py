@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from rapidfuzz import fuzz
 
 from tests.workspace.markdowns import unhurried
-from workspace.examples import LONG, ExamplesMade, choose, examples_edit, one_line, render
-from workspace.guard import settle
-from workspace.lesson import Example, Lesson
-from workspace.patch import AddSection, AppendToSection, InsertAfter, edit_text
-from workspace.skill import Skill, new_skill
+from workspace.edits.patch import AddSection, AppendToSection, InsertAfter, edit_text
+from workspace.guard.guard import settle
+from workspace.lessons.examples import LONG, ExamplesMade, choose, examples_edit, one_line, render
+from workspace.lessons.lesson import Example, Lesson
+from workspace.skills.skill import Skill, new_skill
 
 BODY = "# T\n\nSee https://known.org/page and [d](references/d.md).\n"
 

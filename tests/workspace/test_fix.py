@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from tests.workspace.markdowns import HEAD, markdown, unhurried
 from workspace.errors import ChangedMeanwhile
-from workspace.fix import SURE, fixed, save_fixed
-from workspace.guard import compare, lint
-from workspace.skill import Skill, load_skill
+from workspace.guard.fix import SURE, fixed, save_fixed
+from workspace.guard.guard import compare, lint
+from workspace.skills.skill import Skill, load_skill
 
 DEEP = {"references/Deep.md": "# D\n", "references/sub/x.md": "[up](../deep.md)\n"}
 

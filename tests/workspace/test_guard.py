@@ -7,9 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.workspace.markdowns import edits_of, markdown, unhurried
-from workspace.guard import RULES, Ruleset, Settled, Violation, compare, guard_edits, lint, settle
-from workspace.outline import outline
-from workspace.patch import (
+from workspace.edits.patch import (
     AddSection,
     AppendToSection,
     Create,
@@ -21,7 +19,9 @@ from workspace.patch import (
     Link,
     Replace,
 )
-from workspace.skill import Skill, new_skill
+from workspace.guard.guard import RULES, Ruleset, Settled, Violation, compare, guard_edits, lint, settle
+from workspace.skills.outline import outline
+from workspace.skills.skill import Skill, new_skill
 
 BODY = """\
 # Title

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workspace.errors import DiskError
-from workspace.events import NoteLeft, dump_event
-from workspace.journal import Journal, follow, last_seq, read_events
+from workspace.runs.events import NoteLeft, dump_event
+from workspace.runs.journal import Journal, follow, last_seq, read_events
 
 
 def _note(text: str) -> NoteLeft:

@@ -10,10 +10,10 @@ import pytest
 
 from engine.domains.house import FAMILIES, House
 from workspace import seeds
-from workspace.guard import Ruleset, guard_edits, lint, settle
-from workspace.leak import HeldOut, HeldTask, held_out, leaks, own_case, own_marks
-from workspace.patch import InsertAfter
-from workspace.skill import Skill, new_skill
+from workspace.edits.patch import InsertAfter
+from workspace.guard.guard import Ruleset, guard_edits, lint, settle
+from workspace.guard.leak import HeldOut, HeldTask, held_out, leaks, own_case, own_marks
+from workspace.skills.skill import Skill, new_skill
 
 PROMPT = "Which harbour did the barge Lorelei leave on the morning after the great storm of that spring?"
 TASK = HeldTask("barge-test-0042", PROMPT, "14-MAR-2031 17:05 UTC")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workspace.errors import LessonInvalid
-from workspace.lesson import Example, Lesson, Quote, checked, dump_lesson, load_lesson, occurs
+from workspace.lessons.lesson import Example, Lesson, Quote, checked, dump_lesson, load_lesson, occurs
 from workspace.trajectory import Step, Trajectory
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=60)

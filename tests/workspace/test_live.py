@@ -7,8 +7,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workspace.live import LiveReader, LiveWriter, Piece
-from workspace.run import RunFolder
+from workspace.runs.live import LiveReader, LiveWriter, Piece
+from workspace.runs.run import RunFolder
 
 SAYING = st.tuples(st.sampled_from("ab"), st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20))
 

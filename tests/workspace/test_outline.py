@@ -5,8 +5,8 @@ import re
 from hypothesis import given
 
 from tests.workspace.markdowns import markdown, unhurried
-from workspace.outline import Block, annotated, annotated_skill, blank, outline, outline_of, without_marks
-from workspace.skill import new_skill
+from workspace.skills.outline import Block, annotated, annotated_skill, blank, outline, outline_of, without_marks
+from workspace.skills.skill import new_skill
 
 TEXT = """\
 ---

@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from workspace.errors import InputError
-from workspace.patch import (
+from workspace.edits.patch import (
     AddSection,
     AppendToSection,
     Create,
@@ -25,6 +24,7 @@ from workspace.patch import (
     loads_patch,
     parse_edit,
 )
+from workspace.errors import InputError
 
 EVERY: tuple[Edit, ...] = (
     InsertAfter(

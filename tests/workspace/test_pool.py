@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from workspace import pool
 from workspace.errors import ChangedMeanwhile, InputError, LessonInvalid
 from workspace.files import digest, write_bytes, write_text
-from workspace.lesson import Lesson, dump_lesson
-from workspace.run import SeedFolder
+from workspace.lessons import pool
+from workspace.lessons.lesson import Lesson, dump_lesson
+from workspace.runs.run import SeedFolder
 
 
 @pytest.fixture

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.workspace.markdowns import edits_of, markdown, unhurried
+from workspace.edits.patch import AppendToSection, Create, Edit, Link
 from workspace.errors import InputError
-from workspace.guard import Settled, settle
-from workspace.lesson import Example, Lesson, Quote
-from workspace.outline import outline
-from workspace.patch import AppendToSection, Create, Edit, Link
-from workspace.provenance import Origin, dump_provenance, load_provenance, provenance
-from workspace.skill import Skill, split_lines
+from workspace.guard.guard import Settled, settle
+from workspace.lessons.lesson import Example, Lesson, Quote
+from workspace.origins.provenance import Origin, dump_provenance, load_provenance, provenance
+from workspace.skills.outline import outline
+from workspace.skills.skill import Skill, split_lines
 
 TEXT = "---\nname: ledger\ndescription: Keeps a ledger.\n---\n\n# Ledger\n\n- Write twice.\n\n## Examples\n\nNone.\n"
 RULES = next(b.id for b in outline(TEXT).blocks if b.title == "Ledger")

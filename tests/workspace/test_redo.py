@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workspace.edits.patch import AppendToSection, Patch
 from workspace.files import write_text
-from workspace.patch import AppendToSection, Patch
-from workspace.redo import Done, Redo, done_so_far, redo, redo_in, unit_of
-from workspace.run import RunFolder
-from workspace.tree import Plan, dump_plan, make_plan
+from workspace.merging.tree import Plan, dump_plan, make_plan
+from workspace.origins.redo import Done, Redo, done_so_far, redo, redo_in, unit_of
+from workspace.runs.run import RunFolder
 
 REPLY = '{"turn": 1, "role": "assistant", "text": "\\"role\\": \\"assistant\\""}\n'
 

@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.workspace.markdowns import TEXTS, markdown, unhurried
-from workspace.apply import Applied, Refused, apply
+from workspace.edits.apply import Applied, Refused, apply
+from workspace.edits.patch import AddSection, Create, Delete, InsertAfter, InsertBefore, Replace
+from workspace.edits.place import Span, place
 from workspace.errors import InputError
-from workspace.guard import settle
-from workspace.outline import blank, outline
-from workspace.patch import AddSection, Create, Delete, InsertAfter, InsertBefore, Replace
-from workspace.place import Span, place
-from workspace.released import Translated, looks_released, parse_released, translate
-from workspace.skill import Skill, front_matter_end, split_lines
+from workspace.guard.guard import settle
+from workspace.released.released import Translated, looks_released, parse_released, translate
+from workspace.skills.outline import blank, outline
+from workspace.skills.skill import Skill, front_matter_end, split_lines
 
 HEAD = "---\nname: sheets\ndescription: Works on sheets.\n---\n"
 BODY = """\

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from workspace.events import RunFinished, RunStarted
 from workspace.files import dump_toml, write_text
-from workspace.journal import Journal
-from workspace.ledger import Entry, dump_ledger
-from workspace.report import write_report
-from workspace.run import RunFolder
+from workspace.merging.ledger import Entry, dump_ledger
+from workspace.reports.report import write_report
+from workspace.runs.events import RunFinished, RunStarted
+from workspace.runs.journal import Journal
+from workspace.runs.run import RunFolder
 
 
 def test_the_report_tells_verdict_sums_and_every_edit_that_stayed_out(tmp_path: Path) -> None:

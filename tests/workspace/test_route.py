@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workspace.apply import Applied, apply
-from workspace.aside import put_aside
-from workspace.assemble import Assembled, assemble
-from workspace.guard import guard_edits, lint, settle
+from workspace.edits.apply import Applied, apply
+from workspace.edits.patch import AddSection, AppendToSection, Create, Delete, Edit, InsertAfter, Link, Replace
+from workspace.guard.guard import guard_edits, lint, settle
+from workspace.guard.ruleset import DEFAULT, Ruleset
 from workspace.ids import edit_id
-from workspace.patch import AddSection, AppendToSection, Create, Delete, Edit, InsertAfter, Link, Replace
-from workspace.route import least_support, route
-from workspace.ruleset import DEFAULT, Ruleset
-from workspace.skill import Skill
+from workspace.merging.aside import put_aside
+from workspace.merging.assemble import Assembled, assemble
+from workspace.merging.route import least_support, route
+from workspace.skills.skill import Skill
 
 HEAD = '---\nname: sheets\ndescription: "Sheets."\n---\n\n'
 BODY = HEAD + "# Sheets\n\n## Rules\n\n- Be exact.\n\n## Checks\n\nLook twice.\n"

@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 import skills_ref  # pyright: ignore[reportMissingTypeStubs]
 
-from workspace.anchors import Missed, find_text
-from workspace.config import load_config
+from workspace.edits.patch import Create, Edit, InsertAfter, Link, Replace
 from workspace.errors import ConfigError
-from workspace.guard import RULES, Ruleset, compare, guard_edits, lint, ruleset, settle
-from workspace.leak import HeldTask, held_out
-from workspace.outline import outline
-from workspace.patch import Create, Edit, InsertAfter, Link, Replace
-from workspace.route import route
-from workspace.rule_names import RULE_NAMES, SAFETY, SWITCHABLE
-from workspace.skill import Skill, new_skill
+from workspace.guard.guard import RULES, Ruleset, compare, guard_edits, lint, ruleset, settle
+from workspace.guard.leak import HeldTask, held_out
+from workspace.merging.route import route
+from workspace.released.anchors import Missed, find_text
+from workspace.settings.config import load_config
+from workspace.settings.rule_names import RULE_NAMES, SAFETY, SWITCHABLE
+from workspace.skills.outline import outline
+from workspace.skills.skill import Skill, new_skill
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "rules.md"
 GOOD = """\

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from workspace import events as e
 from workspace.errors import BusyError, InputError
-from workspace.events import Event, dump_event
 from workspace.files import write_text
-from workspace.journal import Journal, read_events
-from workspace.run import RunFolder, alive, engine_lock, find_run, load_view, lock_holder, runs_in, save_view
-from workspace.view import fold
+from workspace.runs import events as e
+from workspace.runs.events import Event, dump_event
+from workspace.runs.journal import Journal, read_events
+from workspace.runs.run import RunFolder, alive, engine_lock, find_run, load_view, lock_holder, runs_in, save_view
+from workspace.runs.view import fold
 
 
 def _run(folder: Path, name: str, age: float = 0.0) -> RunFolder:
@@ -38,7 +38,7 @@ def holder(tmp_path: Path) -> Iterator[RunFolder]:
     """A run whose lock another process holds."""
     run = _run(tmp_path, "held")
     code = (
-        "import sys; from pathlib import Path; from workspace.run import RunFolder, engine_lock\n"
+        "import sys; from pathlib import Path; from workspace.runs.run import RunFolder, engine_lock\n"
         f"with engine_lock(RunFolder(Path({str(run.path)!r}))):\n    print('held', flush=True); sys.stdin.read()"
     )
     child = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -102,7 +102,7 @@ def test_many_looks_at_a_free_lock_never_keep_an_engine_out(tmp_path: Path) -> N
     with engine_lock(run):
         pass
     code = (
-        "import sys; from pathlib import Path; from workspace.run import RunFolder, alive\n"
+        "import sys; from pathlib import Path; from workspace.runs.run import RunFolder, alive\n"
         f"run = RunFolder(Path({str(run.path)!r}))\nprint('go', flush=True)\n"
         "import time; until = time.monotonic() + 1.0\nwhile time.monotonic() < until: alive(run)"
     )

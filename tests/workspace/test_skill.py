@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workspace.errors import InputError, SkillError
-from workspace.skill import Skill, fence, load_skill, new_skill, save_skill, split_lines
+from workspace.skills.skill import Skill, fence, load_skill, new_skill, save_skill, split_lines
 
 
 def _folder(tmp_path: Path, text: str = "---\nname: dates\ndescription: d\n---\n\n# T\n") -> Path:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from workspace.config import Config, load_config
 from workspace.errors import DiskError, InputError, SkillError, TraceError
-from workspace.run import find_run
-from workspace.skill import load_skill
-from workspace.start import families, new_run, run_config, starter_skill
+from workspace.runs.run import find_run
+from workspace.runs.start import families, new_run, run_config, starter_skill
+from workspace.settings.config import Config, load_config
+from workspace.skills.skill import load_skill
 from workspace.trajectory import load_trajectory
 
 SKILL = "---\nname: ledger\ndescription: Keeps a ledger.\n---\n\n# Ledger\n\n- Write every sum twice.\n"

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from workspace import events as e
+from workspace.edits.patch import AppendToSection, Patch, dumps_patch
 from workspace.errors import InputError
-from workspace.events import Event, dump_event
 from workspace.files import dump_toml, write_text
-from workspace.ledger import Entry, dump_ledger
-from workspace.lesson import Lesson, dump_lesson
-from workspace.patch import AppendToSection, Patch, dumps_patch
-from workspace.run import RunFolder, engine_lock
+from workspace.lessons.lesson import Lesson, dump_lesson
+from workspace.merging.ledger import Entry, dump_ledger
+from workspace.reports.summary import asked, exit_code, result_skill, short_summary, summary
+from workspace.runs import events as e
+from workspace.runs.events import Event, dump_event
+from workspace.runs.run import RunFolder, engine_lock
+from workspace.runs.view import RunView
 from workspace.score import Interval, TestScores, Verdict
-from workspace.summary import asked, exit_code, result_skill, short_summary, summary
-from workspace.view import RunView
 
 KEYS = {"id", "state", "skill", "lessons", "edits", "units", "calls", "tokens", "cost", "seconds", "verdict"}
 ACCEPT = Verdict(

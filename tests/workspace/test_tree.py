@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workspace.edits.patch import AppendToSection, Patch
 from workspace.errors import InputError
-from workspace.parts import size
-from workspace.patch import AppendToSection, Patch
-from workspace.tree import Plan, Room, adapt_plan, dump_plan, load_plan, make_plan
+from workspace.merging.parts import size
+from workspace.merging.tree import Plan, Room, adapt_plan, dump_plan, load_plan, make_plan
 
 
 def patch(name: str, text: str) -> Patch:

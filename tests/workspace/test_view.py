@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import PydanticUndefined
 
-from workspace import events as e
-from workspace.events import Event, dump_event, load_event
-from workspace.view import RunView, fold
+from workspace.runs import events as e
+from workspace.runs.events import Event, dump_event, load_event
+from workspace.runs.view import RunView, fold
 
 NAMES = {"agent", "unit", "lesson", "node", "edit", "patch", "task", "side"}
 KINDS = [model for model in Event.__subclasses__() if model is not e.Unknown]

@@ -9,8 +9,8 @@ import pytest
 
 from workspace.errors import InputError
 from workspace.files import write_text
-from workspace.run import RunFolder
-from workspace.wishes import WISHES, Wish, leave_wish, put_away, read_wish, waiting
+from workspace.runs.run import RunFolder
+from workspace.runs.wishes import WISHES, Wish, leave_wish, put_away, read_wish, waiting
 
 
 def test_wishes_are_found_oldest_first_with_what_they_say(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Edits of a frozen skill: what they are, where they land, how many of them are applied as one set."""

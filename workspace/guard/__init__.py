@@ -1,0 +1,1 @@
+"""What a skill and every edit of it must keep: rules, what they look for, and what the guard lets in."""

@@ -1,0 +1,1 @@
+"""Where each line of a result comes from, and what a change would make again."""

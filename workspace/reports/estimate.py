@@ -1,0 +1,130 @@
+"""What a run would cost, before it spends anything: units, calls and tokens by stage. Pure arithmetic, no model.
+
+Every figure is an estimate: how many tasks fail, how many lessons an analyst finds and how long a reply gets is not
+known before. Where it matters the dearer case is taken, so that a run rather stays below its estimate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import ceil
+from typing import NamedTuple
+
+from workspace.runs.events import STAGES, Stage
+from workspace.settings.config import Config
+
+CHARS_PER_TOKEN = 4
+LESSONS = 2
+ROLE_PROMPT = 400
+LESSON = 120
+TASK = 150
+MOST_READ = 6_000
+REPLY = {"solver": 150, "analyst": 250, "proposer": 500, "merger": 400, "drafter": 900}
+
+
+class Facts(NamedTuple):
+    """What is known before the start. `skill`, `trajectory`: mean size in tokens; `failed`, `passed`: by outcome.
+
+    `total` counts trajectories; 0 where the run makes its own.
+    """
+
+    skill: int
+    total: int = 0
+    failed: int = 0
+    passed: int = 0
+    trajectory: int = 600
+
+
+class Row(NamedTuple):
+    """One stage: units of work, model calls, and the tokens they read and write."""
+
+    stage: Stage
+    units: int
+    calls: int
+    prompt: int
+    completion: int
+
+
+class Estimate(NamedTuple):
+    """The stages that have work, in order."""
+
+    rows: tuple[Row, ...]
+
+    @property
+    def units(self) -> int:
+        return sum(row.units for row in self.rows)
+
+    @property
+    def calls(self) -> int:
+        return sum(row.calls for row in self.rows)
+
+    @property
+    def prompt(self) -> int:
+        return sum(row.prompt for row in self.rows)
+
+    @property
+    def completion(self) -> int:
+        return sum(row.completion for row in self.rows)
+
+
+def estimate(config: Config, facts: Facts) -> Estimate:
+    """Units, calls and tokens of the whole run, all rounds and seeds included."""
+    analysed = _analysed(config, facts)
+    read = min(facts.trajectory, MOST_READ)
+    merges = merge_nodes(analysed, config.merge.fan_in)
+    seeds, rounds = config.run.seeds, config.run.rounds
+    rows = {
+        "draft": _row("draft", int(bool(config.skill.create)), ROLE_PROMPT + 5 * TASK, "drafter"),
+        "rollout": _row("rollout", _rollouts(config, facts), ROLE_PROMPT + facts.skill + TASK, "solver", rounds),
+        "analyse": _row("analyse", analysed, ROLE_PROMPT + facts.skill + read, "analyst", seeds * rounds),
+        "propose": _row("propose", analysed, ROLE_PROMPT + facts.skill + LESSONS * LESSON, "proposer", seeds * rounds),
+        "merge": _row("merge", merges, ROLE_PROMPT + _batch(analysed, config) * LESSON, "merger", seeds * rounds),
+        "validate": _row("validate", _tries(config), ROLE_PROMPT + facts.skill + TASK, "solver", rounds),
+    }
+    if config.endpoint.local or config.style.replies == "lines":
+        rows["propose"] = rows["propose"]._replace(calls=0, prompt=0, completion=0)  # edits are placed by program
+    return Estimate(tuple(rows[stage] for stage in STAGES if stage in rows and rows[stage].units))
+
+
+def merge_nodes(patches: int, fan_in: int) -> int:
+    """How many merges a tree over `patches` has: one for each node above the leaves, 0 for fewer than two patches."""
+    nodes = 0
+    while patches > 1:
+        patches = ceil(patches / fan_in)
+        nodes += patches
+    return nodes
+
+
+def mean_tokens(texts: Iterable[str]) -> int:
+    """Mean size of `texts` in tokens, 0 for none."""
+    sizes = [len(text) for text in texts]
+    return ceil(sum(sizes) / len(sizes) / CHARS_PER_TOKEN) if sizes else 0
+
+
+def _analysed(config: Config, facts: Facts) -> int:
+    """Trajectories that an analyst reads. Of tasks that nobody has tried yet, all may turn out to be of the kind."""
+    if not facts.total:
+        return config.domain.evolve if config.domain.name else 0
+    known = {"error": facts.failed, "success": facts.passed, "combined": facts.failed + facts.passed}
+    return known[config.source]
+
+
+def _rollouts(config: Config, facts: Facts) -> int:
+    return config.domain.evolve if config.domain.name and not facts.total else 0
+
+
+def _tries(config: Config) -> int:
+    """Held-out answers: each validation task with each side, each test task with both."""
+    domain = config.domain
+    if not domain.name or not domain.validation:
+        return 0
+    return domain.validation * config.verdict.repeats * (1 + config.run.seeds) + 2 * domain.test
+
+
+def _batch(patches: int, config: Config) -> int:
+    return min(max(patches, 1), config.merge.fan_in) * LESSONS
+
+
+def _row(stage: Stage, units: int, prompt: int, role: str, times: int = 1) -> Row:
+    count = units * times
+    return Row(stage, count, count, count * prompt, count * REPLY[role])

@@ -1,0 +1,337 @@
+"""A run on disk: its paths, its lock, whether its engine lives, and how people name it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from workspace.errors import BusyError, InputError
+from workspace.files import read_text, read_toml, write_text
+from workspace.runs.journal import read_events
+from workspace.runs.view import RunView, fold
+
+VIEW_FORMAT = 1
+
+
+class RunFolder:
+    """The paths of one run. Nothing is opened or made by asking for a path."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def id(self) -> str:
+        return self.path.name
+
+    @property
+    def config(self) -> Path:
+        return self.path / "run.toml"
+
+    @property
+    def prompts(self) -> Path:
+        return self.path / "prompts"
+
+    @property
+    def wishes(self) -> Path:
+        return self.path / "wishes"
+
+    @property
+    def lock(self) -> Path:
+        return self.path / "engine.lock"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "engine.log"
+
+    @property
+    def endpoints(self) -> Path:
+        return self.path / "endpoints.toml"
+
+    @property
+    def journal(self) -> Path:
+        return self.path / "journal.jsonl"
+
+    @property
+    def view(self) -> Path:
+        return self.path / "view.json"
+
+    @property
+    def calls(self) -> Path:
+        return self.path / "calls.jsonl"
+
+    @property
+    def reserve(self) -> Path:
+        return self.path / "reserve"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.md"
+
+    def live(self, half: int) -> Path:
+        """`live.0` or `live.1`."""
+        return self.path / f"live.{half}"
+
+    def skill(self, number: int) -> Path:
+        """Folder that holds skill `number`: 0 is the frozen S0, n the one accepted in round n."""
+        return self.path / "skills" / str(number)
+
+    def agent(self, agent: str) -> Path:
+        """Every message of one sub-agent."""
+        return self.path / "agents" / f"{agent}.jsonl"
+
+    def round(self, number: int) -> RoundFolder:
+        return RoundFolder(self.path / "rounds" / str(number))
+
+    def rounds(self) -> list[RoundFolder]:
+        """The rounds that have begun, in order."""
+        folders = (self.path / "rounds").glob("[0-9]*")
+        return [RoundFolder(f) for f in sorted(folders, key=lambda f: int(f.name))]
+
+
+class RoundFolder:
+    """One round: trajectories, a folder for each seed, and the verdict."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def trajectories(self) -> Path:
+        return self.path / "trajectories"
+
+    @property
+    def scores(self) -> Path:
+        return self.path / "scores.jsonl"
+
+    @property
+    def verdict(self) -> Path:
+        return self.path / "verdict.toml"
+
+    def trajectory(self, trajectory: str) -> Path:
+        return self.trajectories / f"{trajectory}.jsonl"
+
+    def validation(self, split: str, side: str) -> Path:
+        """Folder of the trajectories of one side (`base`, `s0`, …) on `validation` or `test`."""
+        return self.path / split / side
+
+    def seed(self, number: int) -> SeedFolder:
+        return SeedFolder(self.path / f"s{number}")
+
+    def seeds(self) -> list[SeedFolder]:
+        folders = [f for f in self.path.glob("s[0-9]*") if f.is_dir()]
+        return [SeedFolder(f) for f in sorted(folders, key=lambda f: int(f.name[1:]))]
+
+
+class SeedFolder:
+    """What one seed of a round made: lessons, patches, the tree and the candidate."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def analyses(self) -> Path:
+        return self.path / "analyses"
+
+    @property
+    def lessons(self) -> Path:
+        return self.path / "lessons"
+
+    @property
+    def edits(self) -> Path:
+        return self.path / "edits"
+
+    @property
+    def patches(self) -> Path:
+        return self.path / "patches"
+
+    @property
+    def tree(self) -> Path:
+        return self.path / "tree"
+
+    @property
+    def plan(self) -> Path:
+        return self.tree / "plan.toml"
+
+    @property
+    def plan_before(self) -> Path:
+        """The plan that somebody wants made anew; the new one takes its place."""
+        return self.path / "plan-before.toml"
+
+    @property
+    def patch(self) -> Path:
+        return self.path / "patch.toml"
+
+    @property
+    def diff(self) -> Path:
+        return self.path / "patch.diff"
+
+    @property
+    def ledger(self) -> Path:
+        return self.path / "ledger.jsonl"
+
+    @property
+    def violations(self) -> Path:
+        return self.path / "violations.toml"
+
+    @property
+    def provenance(self) -> Path:
+        return self.path / "provenance.json"
+
+    @property
+    def candidate(self) -> Path:
+        """The folder that holds the candidate skill's folder (named after the skill)."""
+        return self.path / "candidate"
+
+
+# --- liveness ----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def engine_lock(run: RunFolder, patience: float = 0.5) -> Generator[None]:
+    """Hold the run for this engine. Raises `BusyError` when another has it.
+
+    flock decides, the text informs. `patience` outlasts the blink in which a face tests the lock.
+    """
+    handle = os.open(run.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        _take(handle, run, time.monotonic() + patience)
+        about = {"host": socket.gethostname(), "boot": boot_id(), "pid": os.getpid(), "start": time.time()}
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, json.dumps(about).encode(), 0)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _take(handle: int, run: RunFolder, until: float) -> None:
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > until:
+                pid = lock_holder(run).get("pid", "?")
+                raise BusyError(
+                    f"run {run.id} is already worked on by engine process {pid}; "
+                    f"watch it with `t2s attach {run.id}` or end it with `t2s stop {run.id}`"
+                ) from None
+            time.sleep(0.02)
+
+
+def lock_holder(run: RunFolder) -> dict[str, Any]:
+    """What the engine wrote into its lock: host, boot, pid, start. Empty when there is none."""
+    try:
+        data = json.loads(read_text(run.lock))
+    except (InputError, ValueError):
+        return {}
+    return data if isinstance(data, dict) else {}  # pyright: ignore[reportUnknownVariableType]
+
+
+def alive(run: RunFolder) -> bool:
+    """Does an engine hold the run's lock at this moment?"""
+    try:
+        handle = os.open(run.lock, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(handle)
+
+
+def boot_id() -> str:
+    """Of this start of the machine; empty where the system does not tell."""
+    try:
+        return read_text(Path("/proc/sys/kernel/random/boot_id")).strip()
+    except InputError:
+        return ""
+
+
+# --- the folded view ---------------------------------------------------------------------------------------------
+
+
+class Loaded(NamedTuple):
+    """A view and the byte offset of the journal behind it."""
+
+    view: RunView
+    offset: int
+
+
+def save_view(run: RunFolder, view: RunView, offset: int) -> None:
+    """Write `view.json`, so that the next reader folds only what comes after `offset`."""
+    write_text(run.view, json.dumps({"format": VIEW_FORMAT, "offset": offset, "view": view.model_dump(mode="json")}))
+
+
+def load_view(run: RunFolder) -> Loaded:
+    """The view of everything in the journal, from `view.json` where it fits; `lost` when no engine holds the run."""
+    start = _saved_view(run)
+    view, offset = start.view, start.offset
+    for event, after in read_events(run.journal, offset):
+        view.apply(event)
+        offset = after
+    return Loaded(settled_state(run, view), offset)
+
+
+def settled_state(run: RunFolder, view: RunView) -> RunView:
+    """`view`, shown as lost when it has no end and no engine."""
+    if not view.ended and view.seq and not alive(run):
+        return view.model_copy(update={"state": "lost"})
+    return view
+
+
+def _saved_view(run: RunFolder) -> Loaded:
+    try:
+        data = json.loads(read_text(run.view))
+        size = run.journal.stat().st_size
+        if data["format"] == VIEW_FORMAT and data["offset"] <= size:
+            return Loaded(RunView.model_validate(data["view"]), data["offset"])
+    except (InputError, OSError, ValueError, KeyError, ValidationError):
+        return Loaded(fold(()), 0)  # a missing or older view.json only costs time
+    return Loaded(fold(()), 0)
+
+
+# --- finding runs ------------------------------------------------------------------------------------------------
+
+
+def runs_in(folder: Path) -> list[RunFolder]:
+    """Every run in `folder`, oldest first."""
+    found = [RunFolder(p) for p in folder.glob("*") if (p / "run.toml").is_file()]
+    return sorted(found, key=lambda r: (r.config.stat().st_mtime, r.id))
+
+
+def find_run(folder: Path, name: str) -> RunFolder:
+    """The run called `name`: an id, a unique prefix, a path, or `last`. Raises `InputError` with what exists."""
+    as_path = Path(name)
+    if (as_path / "run.toml").is_file():
+        return RunFolder(as_path.resolve())
+    runs = runs_in(folder)
+    if name == "last" and runs:
+        return runs[-1]
+    matches = [r for r in runs if r.id == name] or [r for r in runs if r.id.startswith(name)]
+    if len(matches) == 1:
+        return matches[0]
+    known = ", ".join(r.id for r in runs[-5:]) or "none"
+    if matches:
+        raise InputError(f"{name!r} is the start of {len(matches)} runs: {', '.join(r.id for r in matches[:5])}")
+    raise InputError(f"no run {name!r} in {folder} (last ones: {known})")
+
+
+def run_kind(run: RunFolder) -> str:
+    """`run` or `eval`, from run.toml."""
+    return str(read_toml(run.config).get("kind", "run"))

@@ -1,0 +1,212 @@
+"""A new run's folder, made all at once or not at all.
+
+What the run will read is copied in before anything starts: the skill as frozen S0, the traces as native trajectories,
+the resolved configuration with the digests of what it was made from. So a run never changes under its own feet, and
+nothing half-written is left where a skill or a trace turns out to be unusable.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from workspace import seeds
+from workspace.errors import InputError, TraceError, at
+from workspace.files import digest, disk_error, dump_toml, read_bytes, read_toml, remove, walk, write_text
+from workspace.ids import run_id
+from workspace.readers import Found, Skipped, Unknown, number, read_paths, stream_paths
+from workspace.runs.run import RunFolder
+from workspace.settings.config import Config, Source, config_table
+from workspace.skills.skill import load_skill, save_skill
+from workspace.trajectory import Status, Trajectory, dump_trajectory
+
+FORMAT = 1
+DISTRIBUTION = "trace2skill-tui"
+SHOWN = 20
+_SAFE_NAME = re.compile(r"\w[\w.-]*")  # front matter is a stranger's text and must not become a path
+HOUSE = Path(seeds.__file__).parent / "house"
+
+
+class Name(NamedTuple):
+    """What a trajectory is called in the run, its task, and where it came from."""
+
+    id: str
+    task: str
+    source: str
+
+
+class Survey(NamedTuple):
+    """Traces at a glance: names in order, how many ended how, what could not be read, mean size in characters."""
+
+    names: tuple[Name, ...]
+    outcomes: Counter[Status]
+    skipped: tuple[str, ...]
+    size: int
+
+
+class Imported(NamedTuple):
+    """What the traces gave: trajectories, by outcome, and what had to be passed over (`file:line: reason`)."""
+
+    trajectories: int = 0
+    outcomes: Mapping[Status, int] = MappingProxyType({})
+    skipped: tuple[str, ...] = ()
+
+
+def new_run(config: Config, *, runs: Path, label: str) -> RunFolder:
+    """Make the folder of a new run below `runs` (mode 0700) and return it.
+
+    It holds run.toml, skills/0/<name>/ unless the skill is created by the run, and rounds/1/trajectories/ for given
+    traces. Raises `SkillError`, `TraceError`, `InputError` or `DiskError`; then nothing is left behind.
+    """
+    fresh = not runs.exists()
+    path = runs.absolute() / run_id(label)
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(dir=runs.absolute(), prefix=f".{path.name}."))
+    except OSError as error:
+        raise disk_error(runs, error) from error
+    try:
+        _fill(RunFolder(staging), config)
+        _move(staging, path)
+    except BaseException:
+        remove(staging)
+        if fresh and not any(runs.iterdir()):
+            remove(runs)
+        raise
+    return RunFolder(path)
+
+
+def run_config(run: RunFolder) -> Config:
+    """The resolved configuration that a run was made with. Raises `InputError` when run.toml is not ours to read."""
+    table = read_toml(run.config)
+    try:
+        return Config.model_validate(table["config"])
+    except (KeyError, ValidationError) as error:
+        raise InputError(f"{run.config}: not the configuration of a run that this version can read") from error
+
+
+def families() -> tuple[str, ...]:
+    """The families of the built-in domain that have a starter skill."""
+    return tuple(sorted(f.name for f in HOUSE.glob("*") if (f / "starter").is_dir()))
+
+
+def starter_skill(family: str) -> Path:
+    """The deliberately empty-handed skill that a demo of `family` begins with. Raises `InputError` with the choices."""
+    path = HOUSE / family / "starter" / f"house-{family}"
+    if not path.is_dir():
+        raise InputError(f"no demo family {family!r}; there are {', '.join(families())}")
+    return path
+
+
+def version() -> str:
+    """Of the installed distribution; `0+source` where the packages were never installed."""
+    try:
+        return metadata.version(DISTRIBUTION)
+    except metadata.PackageNotFoundError:
+        return "0+source"
+
+
+def _fill(run: RunFolder, config: Config) -> None:
+    skill = _freeze_skill(run, Path(config.skill.path).expanduser()) if config.skill.path else None
+    imported = _import_traces(run, config)
+    traces: dict[str, Any] = {
+        "digests": {path: _digest_of(Path(path).expanduser()) for path in config.traces.paths},
+        "trajectories": imported.trajectories,
+        "outcomes": dict(imported.outcomes),
+        "skipped": list(imported.skipped[:SHOWN]),
+        "skipped_rows": len(imported.skipped),
+    }
+    table: dict[str, Any] = {
+        "format": FORMAT,
+        "kind": "run",
+        "version": version(),
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "inputs": {"skill": skill, "traces": traces},
+        "config": config_table(config),
+    }
+    write_text(run.config, dump_toml(table))
+
+
+def _freeze_skill(run: RunFolder, source: Path) -> str:
+    skill = load_skill(source)
+    name = skill.name if _SAFE_NAME.fullmatch(skill.name) else source.resolve().name
+    save_skill(skill, run.skill(0) / name)
+    return skill.digest
+
+
+def _import_traces(run: RunFolder, config: Config) -> Imported:
+    paths = [Path(path).expanduser() for path in config.traces.paths]
+    if not paths:
+        return Imported()
+    labels = Path(config.traces.labels).expanduser() if config.traces.labels else None
+    seen = survey(paths, labels)
+    _check_source(seen, config.source)
+    for found, (name, task, source) in zip(_trajectories(paths, labels), seen.names, strict=True):
+        own = found.model_copy(update={"id": name, "task": task, "source": source})
+        write_text(run.round(1).trajectory(name), dump_trajectory(own))
+    return Imported(len(seen.names), dict(seen.outcomes), seen.skipped)
+
+
+def survey(paths: Sequence[Path], labels: Path | None = None) -> Survey:
+    """Look at all traces once, keeping none of their text. Raises `TraceError` when there is no trajectory."""
+    light: list[Trajectory] = []
+    skipped: list[str] = []
+    size = 0
+    for item in stream_paths(paths, labels):
+        match item:
+            case Found(trajectory=one):
+                size += sum(len(step.text) for step in one.steps)
+                light.append(one if not (one.task or one.id) else one.model_copy(update={"steps": ()}))
+            case Skipped(file=file, line=line, reason=reason):
+                skipped.append(f"{at(file, line)}: {reason}")
+            case Unknown(file=file, reason=reason):
+                skipped.append(f"{file}: {reason}")
+    if not light:
+        read_paths(paths, labels)  # says what was looked for and where
+    names = tuple(Name(t.id, t.task, t.source) for t in number(light))
+    return Survey(names, Counter(t.outcome.status for t in light), tuple(skipped), size // max(1, len(light)))
+
+
+def _trajectories(paths: Sequence[Path], labels: Path | None) -> Iterator[Trajectory]:
+    return (item.trajectory for item in stream_paths(paths, labels) if isinstance(item, Found))
+
+
+def _check_source(seen: Survey, source: Source) -> None:
+    """Refuse traces of which this run would learn nothing."""
+    by_source: dict[Source, tuple[Status, ...]] = {
+        "error": ("fail",),
+        "success": ("pass",),
+        "combined": ("fail", "pass"),
+    }
+    wanted = by_source[source]
+    if any(seen.outcomes[status] for status in wanted):
+        return
+    told = ", ".join(f"{count} {status}" for status, count in sorted(seen.outcomes.items()))
+    raise TraceError(
+        f"nothing to learn from: none of the {len(seen.names)} trajectories is marked {' or '.join(wanted)} ({told}); "
+        "say which ones are with --labels FILE, or choose another --source"
+    )
+
+
+def _digest_of(path: Path) -> str:
+    if not path.is_dir():
+        return digest(read_bytes(path))
+    return digest(*(part for f in walk(path) for part in (str(f.relative_to(path)), digest(read_bytes(f)))))
+
+
+def _move(staging: Path, path: Path) -> None:
+    try:
+        if path.exists():
+            raise FileExistsError(17, "a run of this name is there already")
+        staging.rename(path)
+    except OSError as error:
+        raise disk_error(path, error) from error

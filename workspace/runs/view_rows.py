@@ -1,0 +1,107 @@
+"""The rows of a run's view: plain data, one class a thing that a face draws as a line."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel
+
+from workspace.runs import events as e
+from workspace.runs.events import Stage
+
+NodeState = Literal["waiting", "running", "done", "failed"]
+
+
+class AgentRow(BaseModel):
+    """One sub-agent. `since` is the wall-clock second of its last change of state."""
+
+    id: str
+    role: e.Role
+    unit: str
+    stage: Stage
+    state: Literal["queued", "running", "done", "failed"] = "queued"
+    turn: int = 0
+    tokens: int = 0
+    rate: float = 0.0
+    retries: int = 0
+    since: float = 0.0
+    started: float = 0.0
+    spoke: float = 0.0
+    words: str = ""
+    seq: int = 0
+
+
+class StageRow(BaseModel):
+    """`units` is what is known so far; `done` includes reused units. `began` and `ended` are wall-clock seconds."""
+
+    units: int = 0
+    done: int = 0
+    failed: int = 0
+    reused: int = 0
+    entered: bool = False
+    left: bool = False
+    began: float = 0.0
+    ended: float = 0.0
+
+
+class LessonRow(BaseModel):
+    id: str
+    title: str
+    source: str = "failure"
+    verified: bool = False
+    quoted: bool = False
+    support: int = 1
+    status: Literal["kept", "dropped", "pinned", "invalid"] = "kept"
+    edited: bool = False
+    reason: str = ""
+    seq: int = 0
+
+
+class NodeRow(BaseModel):
+    id: str
+    level: int
+    children: tuple[str, ...]
+    state: NodeState = "waiting"
+    edits_in: int = 0
+    edits_out: int = 0
+    dropped: int = 0
+    carried: int = 0
+    support: int = 0
+    reason: str = ""
+    seq: int = 0
+
+
+class EditRow(BaseModel):
+    """An edit that a merge wrote, or one that stayed out with its reason."""
+
+    id: str
+    state: Literal["merged", "withheld", "quarantined", "dropped"]
+    node: str = ""
+    sources: int = 1
+    support: int = 0
+    text: str = ""
+    reason: str = ""
+    seq: int = 0
+
+
+class Usage(BaseModel):
+    calls: int = 0
+    prompt: int = 0
+    completion: int = 0
+    cost: float | None = None
+    in_flight: int = 0
+    queued: int = 0
+    limit: int = 0
+    rejects: int = 0
+    rate: float = 0.0
+    retries: int = 0
+
+
+class Verdict(BaseModel):
+    decision: str
+    baseline: float | None = None
+    candidate: float | None = None
+    difference: float | None = None
+    p: float | None = None
+    n: int = 0
+    sentence: str = ""

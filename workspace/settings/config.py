@@ -1,0 +1,308 @@
+"""Where settings come from, and which one wins.
+
+Weakest first: defaults, OPENAI_BASE_URL, the user's own file, the folder's file, T2S_* in the environment, flags.
+A mistake in any of them is told with its key and its place, all mistakes at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, cast
+
+from pydantic import ValidationError
+
+from workspace.errors import ConfigError, InputError, at
+from workspace.files import parse_toml, read_text
+from workspace.settings.config_faults import expects, told_faults, unknown_variable
+from workspace.settings.config_files import commented_template, config_table, dump_config, key_lines, line_of
+from workspace.settings.settings import (
+    FLAGS,
+    KNOBS,
+    ROLES,
+    SETTINGS,
+    STAGES,
+    Config,
+    Role,
+    RoleModel,
+    RoleSettings,
+    Setting,
+    Source,
+    Stage,
+    inputs,
+    role_model,
+    value_of,
+)
+
+__all__ = [
+    "FLAGS",
+    "KNOBS",
+    "ROLES",
+    "SETTINGS",
+    "STAGES",
+    "Config",
+    "Loaded",
+    "Role",
+    "RoleModel",
+    "RoleSettings",
+    "Setting",
+    "Source",
+    "Stage",
+    "check_runnable",
+    "commented_template",
+    "config_table",
+    "dump_config",
+    "expects",
+    "inputs",
+    "load_config",
+    "role_model",
+    "value_of",
+]
+
+FOLDER_FILE = "t2s.toml"
+MIN_VALIDATION = 6
+# Ours as well, but read where they are needed; without this list T2S_MODELS would pass for a mistyped T2S_MODEL.
+OTHER_VARIABLES = frozenset({"T2S_ASCII", "T2S_LOCAL_KEY", "T2S_MODELS", "T2S_SHARED_DATA", "T2S_THEME"})
+EITHER_OR = (("skill.path", "skill.create"), ("endpoint.base_url", "endpoint.local"))
+PATHS = ("skill.path", "traces.paths", "traces.labels", "run.runs")
+_CODE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+|.*:.*")
+
+
+class Loaded(NamedTuple):
+    """The resolved configuration and where each setting came from ("t2s.toml:12", "--model", "default").
+
+    `foreign_endpoint`: a file in this folder decides where a key from the environment is sent. A face shows that
+    once before the first call.
+    """
+
+    config: Config
+    origins: Mapping[str, str]
+    foreign_endpoint: bool = False
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """One place settings come from: nested values as written, and a way to name the place of a key."""
+
+    kind: Literal["openai", "own", "folder", "named", "environment", "flags"]
+    values: dict[str, Any]
+    places: Mapping[str, str] = field(default_factory=dict[str, str])
+    name: str = ""
+    lines: dict[str, int] = field(default_factory=dict[str, int])
+    base: Path | None = None
+
+    def place(self, key: str) -> str:
+        return self.places.get(key) or at(self.name, line_of(key, self.lines))
+
+
+def load_config(*, file: Path | None, cwd: Path, env: Mapping[str, str], flags: Mapping[str, object]) -> Loaded:
+    """Resolve the settings of a command.
+
+    `file` stands in for ./t2s.toml when the user named one; `flags` maps dotted keys to values, None = not given.
+    Raises `ConfigError` with every fault, one a line: key, place, what is allowed, the nearest name.
+    """
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    faults: list[str] = []
+    layers = list(_layers(file, cwd, env, flags, faults))
+    for layer in layers:
+        taken = _take(layer, env.get("HOME", ""), faults)
+        faults += _clashes(layer, taken)
+        for key in _outvoted(taken):
+            values.pop(key, None)
+            origins.pop(key, None)
+        values |= taken
+        origins |= {key: layer.place(key) for key in taken}
+    if faults:
+        raise ConfigError("\n".join(faults))
+    config = Config.model_validate(_nest(values))
+    origins = {key: origins.get(key, "default") for key in SETTINGS}
+    return Loaded(config, origins, _is_foreign(config, layers, env))
+
+
+def check_runnable(loaded: Loaded) -> None:
+    """Raise `ConfigError` with everything a run still lacks: a skill, something to learn from, a model."""
+    lacks = list(_lacks(loaded))
+    if lacks:
+        raise ConfigError("\n".join(lacks))
+
+
+def _lacks(loaded: Loaded) -> Iterator[str]:
+    skill, domain, endpoint = loaded.config.skill, loaded.config.domain, loaded.config.endpoint
+    if not skill.path and not skill.create:
+        yield "no skill: give --skill DIR to deepen one, or --create NAME --about TEXT"
+    if skill.create and not skill.about:
+        yield "a created skill needs a sentence on what it is for: --about TEXT"
+    if not loaded.config.traces.paths and not domain.name:
+        yield "nothing to learn from: give --traces PATH, or --domain NAME for tasks to try"
+    if loaded.config.run.rounds > 1 and not domain.name:
+        origin = loaded.origins["run.rounds"]
+        yield f"{origin}: a second round needs tasks to try the new skill on: give --domain NAME, or one round"
+    if not endpoint.local and not endpoint.base_url:
+        yield "no model: give --base-url URL and --model NAME, or --local for the embedded one"
+    elif not endpoint.local and not endpoint.model:
+        yield "no model: --base-url needs --model NAME beside it"
+    if domain.name and 0 < domain.validation < MIN_VALIDATION:
+        origin = loaded.origins["domain.validation"]
+        yield (
+            f"{origin}: domain.validation is {domain.validation}; a verdict needs {MIN_VALIDATION} or more tasks"
+            " (0 = no verdict)"
+        )
+
+
+def _layers(
+    file: Path | None, cwd: Path, env: Mapping[str, str], flags: Mapping[str, object], faults: list[str]
+) -> Iterator[_Layer]:
+    if url := env.get("OPENAI_BASE_URL"):
+        places = {"endpoint.base_url": "OPENAI_BASE_URL in the environment"}
+        yield _Layer("openai", {"endpoint": {"base_url": url}}, places)
+    home = Path(env["HOME"]) if env.get("HOME") else None
+    own = _own_file(env, home)
+    if own and own.is_file():
+        yield from _file_layer("own", own, cwd, home, faults)
+    if file is not None:
+        yield from _file_layer("named", cwd / file, cwd, home, faults)
+    elif (cwd / FOLDER_FILE).is_file():
+        yield from _file_layer("folder", cwd / FOLDER_FILE, cwd, home, faults)
+    yield _environment(env, faults)
+    given = {key: _plain(value) for key, value in flags.items() if value is not None}
+    names = {key: flag for flag, key in FLAGS.items()}
+    yield _Layer("flags", _nest(given), {key: names.get(key, f"flag for {key}") for key in given})
+
+
+def _own_file(env: Mapping[str, str], home: Path | None) -> Path | None:
+    if env.get("XDG_CONFIG_HOME"):
+        return Path(env["XDG_CONFIG_HOME"], "t2s", "config.toml")
+    return home / ".config" / "t2s" / "config.toml" if home else None
+
+
+def _file_layer(
+    kind: Literal["own", "folder", "named"], path: Path, cwd: Path, home: Path | None, faults: list[str]
+) -> Iterator[_Layer]:
+    name = _short(path, cwd, home)
+    try:
+        text = read_text(path).removeprefix("\ufeff")
+        values = parse_toml(text, name)
+    except InputError as error:
+        faults.append(str(error))
+        return
+    base = None if kind == "own" or path.parent == cwd else path.parent
+    yield _Layer(kind, values, {}, name, key_lines(text), base)
+
+
+def _short(path: Path, cwd: Path, home: Path | None) -> str:
+    if path.is_relative_to(cwd):
+        return str(path.relative_to(cwd))
+    if home and path.is_relative_to(home):
+        return f"~/{path.relative_to(home)}"
+    return str(path)
+
+
+def _environment(env: Mapping[str, str], faults: list[str]) -> _Layer:
+    short = {setting.env: key for key, setting in SETTINGS.items() if setting.env}
+    values: dict[str, Any] = {}
+    places: dict[str, str] = {}
+    for name in sorted(env):
+        if not name.startswith("T2S_") or name in OTHER_VARIABLES or not env[name]:
+            continue
+        key = short.get(name) or name.removeprefix("T2S_").lower().replace("__", ".")
+        if key in SETTINGS:
+            values[key] = env[name].split(os.pathsep) if SETTINGS[key].default == () else env[name]
+            places[key] = f"{name} in the environment"
+        elif fault := unknown_variable(name, short):
+            faults.append(fault)
+    return _Layer("environment", _nest(values), places)
+
+
+def _take(layer: _Layer, home: str, faults: list[str]) -> dict[str, Any]:
+    """The settings of one layer by dotted key, checked; what is wrong goes to `faults`."""
+    typed = layer.kind in ("own", "folder", "named")
+    try:
+        text = json.dumps(layer.values, default=str)
+        config = Config.model_validate_json(text, strict=typed)
+    except ValidationError as error:
+        faults += told_faults(error, layer.place)
+        return {}
+    taken = {key: value_of(config, key) for key in SETTINGS if _given(layer.values, key)}
+    if layer.kind == "folder" and _CODE.fullmatch(taken.get("domain.name") or "") and "/" not in taken["domain.name"]:
+        place = layer.place("domain.name")
+        faults.append(f"{place}: domain.name names code, which a file found in a folder may not; use --domain")
+    return {key: _placed(value, layer.base, home) if key in PATHS else value for key, value in taken.items()}
+
+
+def _placed(value: Any, base: Path | None, home: str) -> Any:
+    """A path of a file elsewhere is relative to that file; `~/` is the home folder."""
+    if isinstance(value, tuple):
+        return tuple(_placed(one, base, home) for one in cast("tuple[str, ...]", value))
+    if not isinstance(value, str):
+        return value
+    path = Path(home, value[2:]) if home and value.startswith("~/") else Path(value)
+    return str(base / path) if base else str(path)
+
+
+def _clashes(layer: _Layer, taken: Mapping[str, Any]) -> Iterator[str]:
+    for one, other in EITHER_OR:
+        if taken.get(one) and taken.get(other):
+            yield f"{layer.place(other)}: {other} and {one} ({layer.place(one)}) exclude each other; keep one"
+
+
+def _outvoted(taken: Mapping[str, Any]) -> Iterator[str]:
+    """A stronger layer that sets one of a pair silences the other one in the layers below."""
+    for one, other in EITHER_OR:
+        if taken.get(one):
+            yield other
+        if taken.get(other):
+            yield one
+
+
+def _is_foreign(config: Config, layers: list[_Layer], env: Mapping[str, str]) -> bool:
+    endpoint = config.endpoint
+    if endpoint.local or not endpoint.base_url or not env.get(endpoint.api_key_env):
+        return False
+    found = [layer for layer in layers if layer.kind in ("folder", "named")]
+    ours = [layer for layer in layers if layer not in found]
+    return any(
+        _given(layer.values, key) and value_of(config, key) not in [_cleaned(one, key) for one in ours]
+        for layer in found
+        for key in ("endpoint.base_url", "endpoint.api_key_env")
+        if _cleaned(layer, key) == value_of(config, key)
+    )
+
+
+def _cleaned(layer: _Layer, key: str) -> str | None:
+    given = _dig(layer.values, key)
+    return given.rstrip("/") if isinstance(given, str) else None
+
+
+def _plain(value: object) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in cast("list[object]", value)]
+    return value
+
+
+def _nest(flat: Mapping[str, Any]) -> dict[str, Any]:
+    nested: dict[str, Any] = {}
+    for key, value in flat.items():
+        *parents, name = key.split(".")
+        table = nested
+        for parent in parents:
+            table = table.setdefault(parent, {})
+        table[name] = value
+    return nested
+
+
+def _given(values: Mapping[str, Any], key: str) -> bool:
+    return _dig(values, key) is not None
+
+
+def _dig(values: Mapping[str, Any], key: str) -> Any:
+    value: Any = values
+    for name in key.split("."):
+        value = cast("dict[str, Any]", value).get(name) if isinstance(value, dict | Mapping) else None
+    return value

@@ -1,0 +1,1 @@
+"""A skill folder and its text as addressable blocks."""
