@@ -18,8 +18,8 @@ from typing import NamedTuple, Protocol
 from engine.lifeline import Lifeline
 from engine.llm.endpoint import Delta, Endpoint, Reply, Request
 from engine.llm.failures import CallFailed, Overflow, Rejected, Unreachable
-from engine.llm.gate import Gate
 from engine.llm.retry import next_wait
+from engine.llm.throttle import Heard, Throttle
 from engine.pause import Pause
 from engine.window import Windows
 from workspace.files import Appender, digest, read_from
@@ -126,14 +126,15 @@ class Caller:
     def __init__(
         self,
         endpoint: Endpoint,
-        gate: Gate,
+        throttle: Throttle,
         pause: Pause,
         lifeline: Lifeline,
         record: Record,
         emit: Callable[[Event], object],
     ) -> None:
         self.endpoint = endpoint
-        self.gate = gate
+        self.throttle = throttle
+        self.gate = throttle.gate
         self._pause = pause
         self._lifeline = lifeline
         self._record = record
@@ -200,17 +201,19 @@ class Caller:
                 async with self.gate.admit((place.urgency, place.turn)):
                     if place.turn == 1 and (self._pause.why or self._pause.stopping):
                         continue  # the pause came while this agent waited: it has not begun
-                    return await self._listen(request, listener)
+                    with self.throttle.attempt() as heard:
+                        return await self._listen(request, listener, heard)
             finally:
                 self._pause.calls_ended()
 
-    async def _listen(self, request: Request, listener: Listener) -> Reply:
+    async def _listen(self, request: Request, listener: Listener, heard: Heard) -> Reply:
         listener.begin()
         async with aclosing(self.endpoint.stream(request)) as stream:
             async for part in stream:
                 if isinstance(part, Reply):
                     return part
                 self._streamed += 1
+                heard.piece()
                 listener.hear(part)
         raise RuntimeError(f"endpoint {self.endpoint.name} ended a stream without a reply")
 

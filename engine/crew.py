@@ -87,6 +87,10 @@ class Crew:
             self._entered.discard(stage)
             self._emit(e.StageLeft(stage=stage))
 
+    def resize(self, most: int) -> None:
+        """Another number of units at work at once; a smaller one lets what has begun finish."""
+        self._desks.resize(most)
+
     def forget_fresh(self) -> None:
         """After a pause: what was made before it counts as reused when it is taken as it is."""
         self._fresh.clear()
@@ -185,12 +189,12 @@ class _Desks:
     """At most `most` units at work; when one ends, the most urgent of those that wait is next."""
 
     def __init__(self, most: int) -> None:
-        self._free = most
+        self._most = self._free = most
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._order = itertools.count()
 
     async def take(self, urgency: int) -> None:
-        if self._free and not self._waiting:
+        if self._free > 0 and not self._waiting:
             self._free -= 1
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -203,12 +207,20 @@ class _Desks:
             raise
 
     def leave(self) -> None:
-        while self._waiting:
+        self._free += 1
+        self._seat()
+
+    def resize(self, most: int) -> None:
+        self._free += most - self._most
+        self._most = most
+        self._seat()
+
+    def _seat(self) -> None:
+        while self._waiting and self._free > 0:
             _, _, turn = heapq.heappop(self._waiting)
             if not turn.done():
+                self._free -= 1
                 turn.set_result(None)
-                return
-        self._free += 1
 
 
 def stored_key(path: Path) -> str:

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from engine.llm.gate import Gate
+from engine.llm.throttle import Throttle
 from engine.pause import Pause
 from workspace.errors import InputError, LessonInvalid
 from workspace.lessons.pool import load, original, versions
@@ -27,14 +27,14 @@ class Ears:
         self,
         run: RunFolder,
         pause: Pause,
-        gate: Gate,
+        throttle: Throttle,
         emit: Callable[[Event], object],
         seen: int,
         on_resume: Callable[[], None],
     ) -> None:
         self._run = run
         self._pause = pause
-        self._gate = gate
+        self._throttle = throttle
         self._emit = emit
         self._seen = seen
         self._on_resume = on_resume
@@ -93,8 +93,7 @@ class Ears:
             case "hold_after":
                 self._pause.hold_after(STAGES[STAGES.index(wish.arguments["stage"])])
             case "limit":
-                self._gate.resize(wish.arguments["limit"])
-                self._emit(e.LimiterResized(endpoint="", limit=self._gate.limit, reason=f"wished by {who}"))
+                self._throttle.fix(wish.arguments["limit"], f"wished by {who}")
         return ""
 
     def _refusal(self, wish: Wish) -> str:

@@ -27,6 +27,7 @@ from engine.lifeline import Lifeline
 from engine.llm.failures import Fatal
 from engine.llm.gate import Gate
 from engine.llm.open import Opened, open_endpoint
+from engine.llm.throttle import Throttle
 from engine.pause import Pause, Stopped
 from engine.prompt import Prompts, copy_prompts
 from engine.replan import set_plans_aside
@@ -97,9 +98,11 @@ async def _evolve(
     record = Record(run, Windows(opened.windows, run.endpoints))
     patience = config.endpoint.wait if options.watch_stdin else None
     lifeline = Lifeline(opened.endpoint, pause, journal.emit, patience)
-    caller = Caller(opened.endpoint, gate, pause, lifeline, record, journal.emit)
+    throttle = Throttle(gate, opened.limiter, opened.endpoint.name, journal.emit)
+    caller = Caller(opened.endpoint, throttle, pause, lifeline, record, journal.emit)
     live_text = LiveWriter(run)
-    crew = Crew(pause, journal.emit, 2 * opened.limit + 8, latest_first=opened.latest_first)
+    crew = Crew(pause, journal.emit, hired(opened.limit), latest_first=opened.latest_first)
+    throttle.then = lambda limit: crew.resize(hired(limit))
     context = Context(
         run=run,
         config=config,
@@ -114,7 +117,7 @@ async def _evolve(
     _begin(run, config, opened, before, journal)
     if options.replan:
         set_plans_aside(run, journal.emit)
-    ears = Ears(run, pause, gate, journal.emit, before.seq, crew.forget_fresh)
+    ears = Ears(run, pause, throttle, journal.emit, before.seq, crew.forget_fresh)
     ending = await _until_the_end(context, ears, journal, options)
     record.close()
     if isinstance(ending.event, e.RunFailed):
@@ -122,6 +125,11 @@ async def _evolve(
     caller.count()
     journal.emit(ending.event)
     return ending.code
+
+
+def hired(limit: int) -> int:
+    """How many sub-agents are at work where so many calls may be in flight: some parse or wait for their turn."""
+    return 2 * limit + 8
 
 
 async def _until_the_end(context: Context, ears: Ears, book: _Book, options: Options) -> Ending:
@@ -237,6 +245,8 @@ async def _tick(context: Context, book: _Book) -> None:
         await asyncio.sleep(TICK)
         context.desk.live.flush()
         ticks += 1
+        if ticks % 3 == 0:
+            context.desk.caller.throttle.tick()
         if ticks % 10 == 0:
             context.desk.caller.count()
             book.keep_view()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 from engine.llm.endpoint import Endpoint
 from engine.llm.failures import CallFailed
+from engine.llm.limiter import Limiter
 from engine.llm.local.endpoint import EmbeddedEndpoint
 from engine.llm.local.model import QWEN, cached, is_remembered
 from engine.llm.local.server import LocalServer
@@ -18,12 +20,13 @@ from workspace.errors import ConfigError, EndpointError
 from workspace.runs.run import RunFolder
 from workspace.settings.config import Config
 
-LIMIT = 8  # calls in flight where neither the user nor the server says a number
+LIMIT = 8  # calls in flight to begin with, where neither the user nor the server says a number
 RESTARTS = 3
 
 
 class Opened(NamedTuple):
-    """An endpoint ready for calls, the model of roles that name none, and how many calls may be in flight.
+    """An endpoint ready for calls, the model of roles that name none, and how many calls may be in flight: fixed, or
+    where a `limiter` begins.
 
     `latest_first`: later stages go first; a server that pays for each change of prompt finishes a stage instead.
     `windows`: by model the tokens of its context, as far as the server tells.
@@ -34,6 +37,7 @@ class Opened(NamedTuple):
     limit: int
     latest_first: bool = True
     windows: Mapping[str, int] = {}
+    limiter: Limiter | None = None
 
 
 @asynccontextmanager
@@ -46,7 +50,10 @@ async def open_endpoint(run: RunFolder, config: Config) -> AsyncGenerator[Opened
     endpoint = _remote(config)
     try:
         model = await _checked_model(endpoint, config)
-        yield Opened(endpoint, model, _limit(config, LIMIT), windows=await endpoint.windows(model))
+        windows = await endpoint.windows(model)
+        limit = _limit(config, endpoint.slots or LIMIT)
+        limiter = Limiter(limit, now=time.monotonic()) if config.endpoint.limit == "auto" else None
+        yield Opened(endpoint, model, limit, windows=windows, limiter=limiter)
     finally:
         await endpoint.close()
 

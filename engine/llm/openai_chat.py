@@ -58,6 +58,7 @@ class OpenAIChat:
         self._key = api_key or ""
         self._dialect = _Dialect()
         self._windows: dict[str, int] = {}
+        self.slots = 0
         self._is_llama = False
         self._client = _client(self.base_url, self._key, self.timeouts.connect, keep_alive)
 
@@ -98,7 +99,8 @@ class OpenAIChat:
         return [str(row.id) for row in rows]
 
     async def windows(self, model: str) -> dict[str, int]:
-        """Tokens of the models' contexts, from the last list of models; for llama.cpp those of a slot, from `/props`.
+        """Tokens of the models' contexts, from the last list of models; for llama.cpp those of a slot, from `/props`,
+        which also says how many `slots` it has (0: not told).
 
         A server that does not tell gives no entry; a refused call may tell later.
         """
@@ -116,6 +118,8 @@ class OpenAIChat:
             props = table(await clocks.wait(self._client.get(address, cast_to=object)))
         except (OpenAIError, HTTPError, CallFailed):
             return 0  # switched off, as it can be; nothing follows from that
+        slots = props.get("total_slots")
+        self.slots = slots if isinstance(slots, int) and not isinstance(slots, bool) and slots > 0 else 0
         return window_of(table(props.get("default_generation_settings")))
 
     async def close(self) -> None:

@@ -17,6 +17,7 @@ from engine.llm.gate import Gate
 from engine.llm.openai_chat import OpenAIChat
 from engine.llm.scripted.server import Scripted
 from engine.llm.scripted.settings import Settings
+from engine.llm.throttle import Throttle
 from engine.pause import Pause
 from engine.prompt import Prompts, copy_prompts
 from engine.stages.merge import Outcome, consolidate
@@ -60,7 +61,14 @@ class Bench:
         gate = Gate(16)
         pause = Pause(emit, gate)
         self.record = Record(self.run, windows)
-        caller = Caller(endpoint, gate, pause, Lifeline(endpoint, pause, emit, None), self.record, emit)
+        caller = Caller(
+            endpoint,
+            Throttle(gate, None, endpoint.name, emit),
+            pause,
+            Lifeline(endpoint, pause, emit, None),
+            self.record,
+            emit,
+        )
         self.crew = Crew(pause, emit, 40)
         desk = Desk(self.run, caller, LiveWriter(self.run), emit, SchemaMemory(), True)
         config = Config.model_validate({"merge": merge})

@@ -156,3 +156,36 @@ def test_the_key_is_read_from_toml_and_from_json(tmp_path: Path, text: str) -> N
     path.write_text(text)
     assert stored_key(path) == "0123456789abcdef"
     assert stored_key(tmp_path / "none") == ""
+
+
+async def test_a_larger_crew_begins_what_waits_and_a_smaller_one_begins_nothing_new(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, most=1)
+    begun: list[str] = []
+    gone = {name: asyncio.Event() for name in "abcde"}
+
+    def job(name: str) -> Callable[[], Job]:
+        async def work() -> str:
+            begun.append(name)
+            await gone[name].wait()
+            return f'key = "{"0" * 16}"\n'
+
+        return lambda: Job("0" * 16, tmp_path / f"{name}.toml", work)
+
+    async def now_begun() -> int:
+        await asyncio.sleep(0.02)
+        return len(begun)
+
+    async with asyncio.TaskGroup() as group:
+        for name in gone:
+            group.create_task(scene.crew.make("analyse", name, job(name)))
+        assert await now_begun() == 1
+        scene.crew.resize(3)
+        assert await now_begun() == 3
+        scene.crew.resize(1)
+        gone[begun[0]].set()
+        gone[begun[1]].set()
+        assert await now_begun() == 3
+        gone[begun[2]].set()
+        assert await now_begun() == 4
+        for event in gone.values():
+            event.set()

@@ -1,0 +1,69 @@
+"""A gate that a limiter steers: what an attempt's end means, and who hears of a new limit."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from engine.llm.failures import Refused, Rejected, Transient
+from engine.llm.gate import Gate
+from engine.llm.limiter import Limiter
+from engine.llm.throttle import Throttle
+from workspace.runs.events import Event, LimiterResized
+
+
+class Desk:
+    """A gate of 8 with a limiter, and everything that was told."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.hired: list[int] = []
+        self.limiter = Limiter(8)
+        self.gate = Gate(8)
+        self.throttle = Throttle(self.gate, self.limiter, "here", self.events.append)
+        self.throttle.then = self.hired.append
+
+
+def test_a_busy_server_lowers_the_limit_at_once_and_everybody_hears_of_it() -> None:
+    desk = Desk()
+    for _ in range(7):
+        desk.limiter.admitted(0.0)
+    with pytest.raises(Rejected), desk.throttle.attempt():
+        raise Rejected("busy", 1.0)
+    assert desk.gate.limit == desk.limiter.limit == 6
+    assert desk.hired == [6]
+    assert [(e.endpoint, e.limit) for e in desk.events if isinstance(e, LimiterResized)] == [("here", 6)]
+
+
+@pytest.mark.parametrize("end", [None, Transient("gone"), Refused("no"), asyncio.CancelledError()])
+def test_every_attempt_ends_exactly_once_whatever_ends_it(end: BaseException | None) -> None:
+    desk = Desk()
+    try:
+        with desk.throttle.attempt() as heard:
+            heard.piece()
+            heard.piece()
+            if end:
+                raise end
+    except (Transient, Refused, asyncio.CancelledError) as error:
+        assert error is end
+    assert desk.limiter.in_flight == 0
+    assert desk.events == []
+
+
+def test_a_number_that_a_person_names_stays() -> None:
+    desk = Desk()
+    with pytest.raises(Rejected), desk.throttle.attempt():
+        desk.throttle.fix(3, "wished by somebody")
+        raise Rejected("busy")
+    desk.throttle.tick()
+    assert desk.gate.limit == 3
+    assert desk.hired == [3]
+
+
+def test_without_a_limiter_the_limit_is_fixed() -> None:
+    throttle = Throttle(gate := Gate(5), None, "here", lambda event: None)
+    with throttle.attempt() as heard:
+        heard.piece()
+    throttle.tick()
+    assert gate.limit == 5
