@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 
 from t2s_tui.feed import Changes, Feed
 from t2s_tui.screens.actions import RunActions
+from t2s_tui.screens.fates import fates
 from t2s_tui.text import fit, plural, safe, unsaid, wrap
 from t2s_tui.widgets.canvas import BLANK, Line, Span, row
 from t2s_tui.widgets.find import FindBar
@@ -60,7 +61,15 @@ class VerdictText(Reader):
             lines += self._decision(cells)
         for split in ("validation", "test"):
             lines += self._split(split, cells)
-        return lines
+        return [*lines, *self._fates(cells)]
+
+    def _fates(self, cells: int) -> list[Line]:
+        if not self.feed.view.ended:
+            return []
+        try:
+            return fates(self.feed.run, cells)
+        except T2SError as error:
+            return self._text(str(error), cells, "bad")
 
     def _decision(self, cells: int) -> list[Line]:
         verdict = self.feed.view.verdict

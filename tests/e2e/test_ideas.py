@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.ideas import CONTRARY, SUPPORTS, Found, found, ideas, write_inputs
+from t2s_tui.screens.fates import fates
 from tests.shell import Shell, scripted
 from workspace.guard.guard import lint
 from workspace.runs.run import RunFolder
@@ -81,6 +82,13 @@ def test_every_contradiction_is_listed_and_the_better_supported_side_stays(runs:
             assert {state for state, _ in _found(run)[idea.number].ends} == {"dropped"}
     assert len(told) == len(CONTRARY)
     assert all(f"(idea {n})" in run.report.read_text().partition("## Edits")[0] for n in CONTRARY)
+
+
+def test_the_verdict_screen_tells_of_sums_contradictions_and_what_stayed_out(runs: list[RunFolder]) -> None:
+    told = "\n".join("".join(span.text for span in line.spans) for line in fates(runs[0], 80))
+    assert "875 = 860 in skill + 4 quarantined + 11 dropped" in told
+    assert "contradicts" in told and "quarantined: a single source, unverified" in told
+    assert all(len(line) <= 80 for line in told.split("\n"))
 
 
 def test_the_result_is_within_its_budget_and_breaks_no_rule(runs: list[RunFolder]) -> None:
