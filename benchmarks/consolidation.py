@@ -24,13 +24,15 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from engine.agent import Desk, SchemaMemory  # noqa: E402
+from engine.agent import Desk  # noqa: E402
 from engine.caller import Caller, Record  # noqa: E402
 from engine.context import Context, Round, Seed  # noqa: E402
 from engine.crew import Crew  # noqa: E402
 from engine.lifeline import Lifeline  # noqa: E402
 from engine.llm.endpoint import Delta, Reply, Request  # noqa: E402
 from engine.llm.gate import Gate  # noqa: E402
+from engine.llm.learned import Ladder  # noqa: E402
+from engine.llm.throttle import Throttle  # noqa: E402
 from engine.pause import Pause  # noqa: E402
 from engine.prompt import Prompts, copy_prompts  # noqa: E402
 from engine.stages.merge import Outcome, consolidate  # noqa: E402
@@ -170,8 +172,9 @@ async def _merge(folder: Path, s0: Skill, given: Mapping[str, Patch]) -> tuple[O
     gate = Gate(64)
     pause = Pause(journal.emit, gate)
     record = Record(run)
-    caller = Caller(truth, gate, pause, Lifeline(truth, pause, journal.emit, None), record, journal.emit)
-    desk = Desk(run, caller, LiveWriter(run), journal.emit, SchemaMemory(), True)
+    throttle = Throttle(gate, None, "truth", journal.emit)
+    caller = Caller(truth, throttle, pause, Lifeline(truth, pause, journal.emit, None), record, journal.emit)
+    desk = Desk(run, caller, LiveWriter(run), journal.emit, Ladder(), True)
     context = Context(
         run=run, config=Config(), emit=journal.emit, crew=Crew(pause, journal.emit, 136), desk=desk,
         prompts=Prompts(run.prompts), domain=None, default_model="truth", view=view,

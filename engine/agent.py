@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeVar
 from engine.caller import Caller, Place
 from engine.llm.endpoint import Delta, Message, Reply, Request
 from engine.llm.failures import Capability
+from engine.llm.learned import Ladder
 from engine.pause import Stopped
 from engine.reply import BadReply, spoken
 from workspace.files import append_text, remove
@@ -32,18 +33,8 @@ class Desk(NamedTuple):
     caller: Caller
     live: LiveWriter
     emit: Callable[[Event], object]
-    schemas: SchemaMemory
+    forms: Ladder
     latest_first: bool
-
-
-class SchemaMemory:
-    """Whether the endpoint takes a JSON schema with a request; learnt from its first refusal, kept for the run."""
-
-    def __init__(self) -> None:
-        self.refused: set[str] = set()
-
-    def allowed(self, model: str) -> bool:
-        return model not in self.refused
 
 
 class Agent:
@@ -116,15 +107,17 @@ class Agent:
         return reply
 
     async def _with_schema(self, talk: tuple[Message, ...], schema: dict[str, object] | None, seed: int) -> Reply:
+        """The reply, asked for in the strictest form that this model takes."""
         place = Place(self.name, self._turn, self._urgency)
-        request = self._request(talk, schema, seed)
-        try:
-            return await self._desk.caller.ask(place, request, self)
-        except Capability as failure:
-            if request.json_schema is None or failure.what != "response_format":
-                raise
-            self._desk.schemas.refused.add(request.model)
-            return await self._desk.caller.ask(place, self._request(talk, None, seed), self)
+        while True:
+            request = self._request(talk, schema, seed)
+            try:
+                return await self._desk.caller.ask(place, request, self)
+            except Capability as failure:
+                if schema is None or failure.what != "response_format":
+                    raise
+                if not self._desk.forms.refused(request.model, request.form):
+                    raise
 
     def _request(self, talk: tuple[Message, ...], schema: dict[str, object] | None, seed: int) -> Request:
         model = self._model.model or ""
@@ -139,7 +132,8 @@ class Agent:
             temperature=self._model.temperature,
             max_tokens=self._model.max_tokens,
             seed=seed,
-            json_schema=schema if self._desk.schemas.allowed(model) else None,
+            json_schema=schema,
+            form=self._desk.forms.form(model),
             extra=extra,
         )
 

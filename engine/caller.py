@@ -153,7 +153,7 @@ class Caller:
 
     async def ask(self, place: Place, request: Request, listener: Listener) -> Reply:
         """The model's reply, from the record when it was paid before. Raises `CallFailed` when all attempts failed."""
-        key = digest(place.agent, str(place.turn), request.model_dump_json(exclude={"json_schema"}))
+        key = digest(place.agent, str(place.turn), request.model_dump_json(exclude={"json_schema", "form"}))
         if (known := self._record.find(key)) is not None:
             return known
         try:

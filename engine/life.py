@@ -15,7 +15,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import NamedTuple
 
-from engine.agent import Desk, SchemaMemory
+from engine.agent import Desk
 from engine.caller import Caller, Record
 from engine.context import Context
 from engine.crew import Crew
@@ -26,6 +26,7 @@ from engine.inputs import check_inputs
 from engine.lifeline import Lifeline
 from engine.llm.failures import Fatal
 from engine.llm.gate import Gate
+from engine.llm.learned import Ladder
 from engine.llm.open import Opened, open_endpoint
 from engine.llm.throttle import Throttle
 from engine.pause import Pause, Stopped
@@ -108,7 +109,9 @@ async def _evolve(
         config=config,
         emit=journal.emit,
         crew=crew,
-        desk=Desk(run, caller, live_text, journal.emit, SchemaMemory(), opened.latest_first),
+        desk=Desk(
+            run, caller, live_text, journal.emit, Ladder(opened.endpoint.name, run.endpoints), opened.latest_first
+        ),
         prompts=Prompts(run.prompts),
         domain=find_domain(config.domain.name, config.domain.family or None) if config.domain.name else None,
         default_model=opened.model,

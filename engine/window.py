@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from workspace.files import dump_toml, read_toml, write_text
+from engine.llm.learned import keep, known
 
 CAUTIOUS = 3.6  # characters a token, before any call has been counted: four, with the caution below
 ENOUGH = 2_000  # characters that must have been counted to be believed
@@ -37,8 +37,8 @@ class Windows:
 
     def learn(self, model: str, limit: int | None) -> None:
         """A refusal told the limit; kept for the run's later lives."""
-        if limit and self._lower(model, limit) and self._path is not None:
-            write_text(self._path, dump_toml({"format": 1, "windows": {**_kept(self._path), model: limit}}))
+        if limit and self._lower(model, limit):
+            keep(self._path, "windows", model, limit)
 
     def count(self, model: str, characters: int, tokens: int | None) -> None:
         """A prompt of so many characters had so many tokens."""
@@ -62,6 +62,4 @@ class Windows:
 
 
 def _kept(path: Path | None) -> dict[str, int]:
-    if path is None or not path.exists():
-        return {}
-    return TypeAdapter(dict[str, int]).validate_python(read_toml(path)["windows"])
+    return TypeAdapter(dict[str, int]).validate_python(known(path, "windows"))

@@ -10,6 +10,8 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from engine.llm.learned import Form
+
 
 class Message(BaseModel):
     """One message of a conversation with a model."""
@@ -20,7 +22,10 @@ class Message(BaseModel):
 
 
 class Request(BaseModel):
-    """One call. An empty `model` means the endpoint's own; `extra` goes into the body as it is (reasoning_effort …)."""
+    """One call. An empty `model` means the endpoint's own; `extra` goes into the body as it is (reasoning_effort …).
+
+    `form` is how a `json_schema` is asked for: as such, as any JSON object, or not at all.
+    """
 
     model_config = ConfigDict(frozen=True)
     model: str
@@ -30,6 +35,7 @@ class Request(BaseModel):
     seed: int | None = None
     stop: tuple[str, ...] = ()
     json_schema: dict[str, Any] | None = None
+    form: Form = "json_schema"
     extra: dict[str, Any] = {}
 
 

@@ -215,7 +215,9 @@ def _body(request: Request, model_default: str, dialect: _Dialect) -> dict[str, 
         body["seed"] = request.seed
     if request.stop:
         body["stop"] = list(request.stop)
-    if request.json_schema is not None:
+    if request.json_schema is not None and request.form == "json_object":
+        body["response_format"] = {"type": "json_object"}
+    elif request.json_schema is not None and request.form == "json_schema":
         schema = {"name": "t2s_reply", "schema": request.json_schema, "strict": True}
         body["response_format"] = {"type": "json_schema", "json_schema": schema}
     return body | request.extra

@@ -7,13 +7,14 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from engine.agent import Desk, SchemaMemory
+from engine.agent import Desk
 from engine.caller import Caller, Record
 from engine.context import Context, Round, Seed
 from engine.crew import Crew
 from engine.lifeline import Lifeline
 from engine.llm.endpoint import Endpoint
 from engine.llm.gate import Gate
+from engine.llm.learned import Ladder
 from engine.llm.openai_chat import OpenAIChat
 from engine.llm.scripted.server import Scripted
 from engine.llm.scripted.settings import Settings
@@ -70,7 +71,7 @@ class Bench:
             emit,
         )
         self.crew = Crew(pause, emit, 40)
-        desk = Desk(self.run, caller, LiveWriter(self.run), emit, SchemaMemory(), True)
+        desk = Desk(self.run, caller, LiveWriter(self.run), emit, Ladder(), True)
         config = Config.model_validate({"merge": merge})
         context = Context(
             run=self.run, config=config, emit=emit, crew=self.crew, desk=desk, prompts=Prompts(self.run.prompts),

@@ -61,7 +61,8 @@ def _settings(given: argparse.Namespace) -> Settings:
         tells=given.tell_context,
         whole=given.whole_context,
         useless=given.lesson == "useless",
-        json_schema=not given.no_json_schema,
+        json_schema=not (given.no_json_schema or given.only_json_object),
+        json_object=given.only_json_object,
         style=given.style,
         retry_after=given.retry_after,
         weather=weather,
@@ -117,6 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--whole-context", action="store_true", help="count max_tokens as part of the prompt, as vLLM does")
     add("--replies", type=_replies, default={}, metavar="FILE", help="JSON Lines {role, content}: said in turn by role")
     add("--no-json-schema", action="store_true", help="answer 400 to a response_format")
+    add("--only-json-object", action="store_true", help="answer 400 to a json_schema, and take json_object")
     add("--watch-stdin", action="store_true", help="end when standard input ends")
     return parser
 

@@ -174,7 +174,8 @@ class Scripted:
             said = f"The model `{model}` does not exist."
             return wire.error_answer(404, said, code="model_not_found", param="model")
         form = table(body.get("response_format")).get("type", "text")
-        if form != "text" and not settings.json_schema:
+        taken = settings.json_schema or (form == "json_object" and settings.json_object)
+        if form != "text" and not taken:
             said = f"response_format of type {form} is not supported"
             return wire.error_answer(400, said, param="response_format")
         prompt = _prompt_tokens(body) + (settings.whole and (body.get("max_tokens") or 0))

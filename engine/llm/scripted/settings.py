@@ -30,6 +30,7 @@ class Settings(NamedTuple):
     whole: bool = False
     useless: bool = False
     json_schema: bool = True
+    json_object: bool = False
     style: str = "plain"
     retry_after: float = 0.1
     weather: Weather = Weather()
