@@ -16,11 +16,13 @@ from contextlib import aclosing
 from typing import NamedTuple, Protocol
 
 from engine.lifeline import Lifeline
+from engine.llm.budget import Budget, Use, used
 from engine.llm.endpoint import Delta, Endpoint, Reply, Request
 from engine.llm.failures import CallFailed, Overflow, Rejected, Unreachable
 from engine.llm.retry import next_wait
 from engine.llm.throttle import Heard, Throttle
 from engine.pause import Pause
+from engine.purse import Purse, characters
 from engine.window import Windows
 from workspace.files import Appender, digest, read_from
 from workspace.runs.events import CallRetried, Event, UsageCounted, label
@@ -50,7 +52,8 @@ class Listener(Protocol):
 class Record:
     """The finished calls of a run on disk; in memory only where each one stands.
 
-    `finished` counts calls, `prompt` and `completion` the tokens that earlier lives paid, `skipped` unreadable lines;
+    `finished` counts calls, `prompt` and `completion` the tokens that earlier lives paid, `spent` the same with what
+    servers left uncounted estimated, `skipped` unreadable lines;
     `windows` learns from each line how many tokens the characters of its prompt were.
     """
 
@@ -63,6 +66,7 @@ class Record:
         self.finished = 0
         self.prompt = 0
         self.completion = 0
+        self.spent = Use()
         self.skipped = 0
         self._index()
 
@@ -74,10 +78,10 @@ class Record:
 
     def add(self, key: str, place: Place, request: Request, reply: Reply) -> None:
         """Put a finished call on record. Raises `DiskError`."""
-        characters = sum(len(m.content) for m in request.messages)
-        sent = {"model": request.model, "characters": characters}
+        read = characters(request)
+        sent = {"model": request.model, "characters": read}
         row = {"key": key, "agent": place.agent, "turn": place.turn, **sent, "reply": reply.model_dump()}
-        self.windows.count(request.model, characters, reply.prompt_tokens)
+        self.windows.count(request.model, read, reply.prompt_tokens)
         line = json.dumps(row, ensure_ascii=False).encode() + b"\n"
         self._places[key] = (self._file.append(line), len(line))
         self._by_agent.setdefault(place.agent, []).append(key)
@@ -113,9 +117,12 @@ class Record:
             self._places[row["key"]] = (offset, len(line))
             self._by_agent.setdefault(row["agent"], []).append(row["key"])
             self.finished += 1
-            self.prompt += row["reply"]["prompt_tokens"] or 0
-            self.completion += row["reply"]["completion_tokens"] or 0
-            self.windows.count(row.get("model", ""), row.get("characters", 0), row["reply"]["prompt_tokens"])
+            reply, read = row["reply"], row.get("characters", 0)
+            prompt, completion = reply["prompt_tokens"], reply["completion_tokens"]
+            self.prompt += prompt or 0
+            self.completion += completion or 0
+            self.spent += used(prompt, completion, read, len(reply["text"]) + len(reply.get("reasoning", "")))
+            self.windows.count(row.get("model", ""), read, prompt)
         except (ValueError, KeyError, TypeError):
             self.skipped += 1
 
@@ -131,6 +138,7 @@ class Caller:
         lifeline: Lifeline,
         record: Record,
         emit: Callable[[Event], object],
+        budget: Budget | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.throttle = throttle
@@ -140,6 +148,7 @@ class Caller:
         self._record = record
         self.windows = record.windows
         self._emit = emit
+        self._purse = Purse(budget or Budget(spent=record.spent), pause, emit, record.windows)
         self._dice = random.Random()
         self._count = UsageCounted(calls=record.finished, prompt=record.prompt, completion=record.completion)
         self._told: UsageCounted | None = None
@@ -195,14 +204,17 @@ class Caller:
 
     async def _attempt(self, place: Place, request: Request, listener: Listener) -> Reply:
         while True:
-            if place.turn == 1:
-                await self._pause.may_begin()
             try:
-                async with self.gate.admit((place.urgency, place.turn)):
+                async with (
+                    self._purse.paying(request, begins=place.turn == 1) as bill,
+                    self.gate.admit((place.urgency, place.turn)),
+                ):
                     if place.turn == 1 and (self._pause.why or self._pause.stopping):
                         continue  # the pause came while this agent waited: it has not begun
+                    if self._purse.overdue:
+                        continue  # so did the end of the run's time
                     with self.throttle.attempt() as heard:
-                        return await self._listen(request, listener, heard)
+                        return bill.take(await self._listen(request, listener, heard))
             finally:
                 self._pause.calls_ended()
 
@@ -223,7 +235,7 @@ class Caller:
         rate = (self._streamed - streamed) / max(now - before, 0.001)
         self._last = (now, self._streamed)
         gate = {"in_flight": self.gate.in_flight, "queued": self.gate.queued, "limit": self.gate.limit}
-        usage = self._count.model_copy(update={**gate, "rate": round(rate, 1)})
+        usage = self._count.model_copy(update={**gate, "rate": round(rate, 1), "cost": self._purse.cost})
         if usage != self._told:
             self._told = usage
             self._emit(usage)

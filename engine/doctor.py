@@ -1,7 +1,9 @@
-"""`python -P -m engine.doctor`: is this model server fit for work, and what to do where it is not.
+"""`python -P -m engine.doctor`: is this model server fit for work, how fast is it, and what to do where it is not.
 
 Rows of `ok | warn | fail`, what was checked, what was seen and the way out; with `--json` one object
-`{"checks": [{"name", "status", "detail", "todo"}]}`. Exit code 2 when a check failed, else 0.
+`{"checks": [{"name", "status", "detail", "todo"}], "measured": [{"concurrency", "tokens_per_second", "ttft"}],
+"recommended_limit"}` (tokens/s of all calls together, seconds; null when nothing was measured).
+Exit code 2 when a check failed, else 0.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from engine.llm.endpoint import Message, Reply, Request
 from engine.llm.failures import CallFailed, Capability, Fatal, Rejected, Unreachable
-from engine.llm.openai_chat import OpenAIChat
+from engine.llm.openai_chat import CONNECTIONS, OpenAIChat
+from engine.measure import WITHIN, Heard, Measured, Step, heard, measure
 from engine.reply import BadReply, parse_json, spoken
 from workspace.settings.settings import TimeoutSettings
 
@@ -30,6 +33,8 @@ SCHEMA: dict[str, Any] = {
     "additionalProperties": False,
 }
 SLOW = 10.0  # seconds to the first token that deserve a word
+SHORT = 8192  # tokens of a context in which a merge holds few lessons
+UP_TO = 32  # calls at once that are tried
 MOST = 400  # tokens of a trial reply; a thinking model spends most of them before its first word
 
 
@@ -48,27 +53,35 @@ class _Animal(BaseModel):
     legs: int
 
 
-class _Trial(NamedTuple):
-    reply: Reply
-    pieces: int
+class Examined(NamedTuple):
+    """What was found; `measured` has no steps when a check failed or no measurement was wanted."""
+
+    checks: list[Check]
+    measured: Measured = Measured()
 
 
-async def examine(endpoint: OpenAIChat, model: str) -> list[Check]:
-    """All checks in order; a failed one ends the list, since those after it would only repeat it.
+async def examine(endpoint: OpenAIChat, model: str, up_to: int = 0) -> Examined:
+    """All checks in order, then bursts of up to `up_to` calls at once (0: none).
 
-    An empty `model` means the only one on offer.
+    A failed check ends the list, since those after it would only repeat it. An empty `model` means the only one on
+    offer.
     """
     checks, names = await _listed(endpoint)
     if _failed(checks):
-        return checks
+        return Examined(checks)
     checks.append(_there(endpoint, names, model))
     if _failed(checks):
-        return checks
+        return Examined(checks)
     chosen = model or names[0]
+    checks.append(await _window(endpoint, chosen))
     checks += await _talk(endpoint, chosen)
-    if not _failed(checks):
-        checks.append(await _schema(endpoint, chosen))
-    return checks
+    if _failed(checks):
+        return Examined(checks)
+    checks.append(await _schema(endpoint, chosen))
+    if not up_to:
+        return Examined(checks)
+    measured = await measure(endpoint, chosen, up_to)
+    return Examined([*checks, *_speeds(measured), _limit(measured)], measured)
 
 
 async def _listed(endpoint: OpenAIChat) -> tuple[list[Check], list[str]]:
@@ -104,10 +117,22 @@ def _there(endpoint: OpenAIChat, names: Sequence[str], model: str) -> Check:
     return Check(name="model", status="ok", detail=model)
 
 
+async def _window(endpoint: OpenAIChat, model: str) -> Check:
+    window = (await endpoint.windows(model)).get(model, 0)
+    detail = f"{window:,} tokens" + (f" in each of {endpoint.slots} slots" if endpoint.slots else "")
+    if not window:
+        todo = f"works: what is too long is found out by a refusal; make sure that it is {SHORT:,} tokens or more"
+        return Check(name="context", status="warn", detail="the server does not tell its length", todo=todo)
+    if window < SHORT:
+        todo = f"serve the model with {SHORT:,} tokens or more; in less, a merge holds few lessons"
+        return Check(name="context", status="warn", detail=detail, todo=todo)
+    return Check(name="context", status="ok", detail=detail)
+
+
 async def _talk(endpoint: OpenAIChat, model: str) -> list[Check]:
     """One short reply tells three things: that it comes, that it comes in pieces, and what it cost."""
     try:
-        trial = await _try(endpoint, _request(model, ASKED))
+        trial = await heard(endpoint, _request(model, ASKED))
     except CallFailed as failure:
         return [Check(name="reply", status="fail", detail=str(failure), todo=_todo(failure))]
     return [_spoke(trial.reply), _streamed(trial), _counted(trial.reply)]
@@ -124,7 +149,7 @@ def _spoke(reply: Reply) -> Check:
     return Check(name="reply", status="ok", detail=detail)
 
 
-def _streamed(trial: _Trial) -> Check:
+def _streamed(trial: Heard) -> Check:
     if trial.pieces > 1:
         return Check(name="streaming", status="ok", detail=f"{trial.pieces} pieces")
     todo = "works, but agents show nothing until they are done; turn streaming on in the server or its proxy"
@@ -143,7 +168,7 @@ async def _schema(endpoint: OpenAIChat, model: str) -> Check:
     todo = "works: JSON is asked for in words; style.replies = 'lines' is safer for a small model"
     request = _request(model, "Name an animal and the number of its legs. Answer with JSON.")
     try:
-        trial = await _try(endpoint, request.model_copy(update={"json_schema": SCHEMA}))
+        trial = await heard(endpoint, request.model_copy(update={"json_schema": SCHEMA}))
         parse_json(trial.reply, _Animal)
     except Capability:
         return Check(name="json_schema", status="warn", detail="the server does not know json_schema", todo=todo)
@@ -158,20 +183,54 @@ def _request(model: str, words: str) -> Request:
     return Request(model=model, messages=(Message(role="user", content=words),), max_tokens=MOST, seed=1)
 
 
-async def _try(endpoint: OpenAIChat, request: Request) -> _Trial:
-    pieces = 0
-    async for part in endpoint.stream(request):
-        if isinstance(part, Reply):
-            return _Trial(part, pieces)
-        pieces += 1
-    raise RuntimeError(f"endpoint {endpoint.name} ended a stream without a reply")
-
-
 def _speed(reply: Reply) -> str:
     writing = reply.seconds - reply.first_token
     if not reply.completion_tokens or writing < 0.05:
         return f"done in {reply.seconds:.2f} s"
     return f"{reply.completion_tokens / writing:.0f} tokens/s"
+
+
+def _speeds(measured: Measured) -> list[Check]:
+    """A row for each burst, and one for that which came to no end."""
+    rows = [_step(step) for step in measured.steps]
+    name = f"{measured.stopped_at} at once"
+    match measured.failed:
+        case Rejected() as failure:
+            todo = "stay below that, or ask the server's operator for more"
+            rows.append(Check(name=name, status="warn", detail=str(failure), todo=todo))
+        case CallFailed() as failure:
+            rows.append(Check(name=name, status="warn", detail=str(failure), todo=_todo(failure)))
+        case None if measured.stopped_at:
+            detail = f"not done when the {WITHIN:g} s of the measurement were over"
+            rows.append(Check(name=name, status="ok", detail=detail))
+        case None:
+            pass
+    return rows
+
+
+def _step(step: Step) -> Check:
+    name = f"{step.concurrency} at once"
+    detail = f"{step.tokens_per_second:.3g} tokens/s, first token after {step.ttft:.2f} s"
+    if step.ttft > SLOW:
+        todo = "the server queues; give it fewer calls, or more slots"
+        return Check(name=name, status="warn", detail=detail, todo=todo)
+    return Check(name=name, status="ok", detail=detail)
+
+
+def _limit(measured: Measured) -> Check:
+    limit = measured.recommended
+    if limit is None:
+        todo = "--limit auto finds it in the run; --limit 1 is the safe choice"
+        return Check(name="limit", status="warn", detail="not one burst came to its end", todo=todo)
+    if not measured.growing:
+        detail = f"--limit {limit}; about what --limit auto finds by itself in a longer run"
+        return Check(name="limit", status="ok", detail=detail)
+    if measured.stopped_at:
+        todo = "the time was up while more calls still helped: --limit auto goes on from there"
+    else:
+        tried = measured.steps[-1].concurrency
+        todo = f"{tried} at once still brought more: --limit auto goes on from there, --up-to {2 * tried} measures it"
+    return Check(name="limit", status="ok", detail=f"at least --limit {limit}", todo=todo)
 
 
 def _shown(names: Sequence[str]) -> str:
@@ -199,12 +258,19 @@ def _failed(checks: Sequence[Check]) -> bool:
 def main(arguments: list[str] | None = None) -> int:
     """Print the checks of one endpoint. 0 = fit for work, 2 = something failed."""
     given = _parser().parse_args(arguments)
-    checks = asyncio.run(_examine(given.base_url, given.model, given.api_key_env, given.patience))
-    if given.json:
-        print(json.dumps({"checks": [check.model_dump() for check in checks]}, ensure_ascii=False))
-    else:
-        print("\n".join(rows(checks)))
-    return 2 if _failed(checks) else 0
+    examined = asyncio.run(_examine(given))
+    print(json.dumps(table(examined), ensure_ascii=False) if given.json else "\n".join(rows(examined.checks)))
+    return 2 if _failed(examined.checks) else 0
+
+
+def table(examined: Examined) -> dict[str, Any]:
+    """What `--json` prints."""
+    measured = examined.measured
+    return {
+        "checks": [check.model_dump() for check in examined.checks],
+        "measured": [step._asdict() for step in measured.steps],
+        "recommended_limit": measured.recommended,
+    }
 
 
 def rows(checks: Sequence[Check]) -> list[str]:
@@ -216,11 +282,14 @@ def rows(checks: Sequence[Check]) -> list[str]:
     ]
 
 
-async def _examine(base_url: str, model: str, key_env: str, patience: float) -> list[Check]:
-    timeouts = TimeoutSettings(connect=5.0, first_token=patience, idle=patience, total=2 * patience)
-    endpoint = OpenAIChat(base_url, model, os.environ.get(key_env), timeouts, key_env=key_env)
+async def _examine(given: argparse.Namespace) -> Examined:
+    timeouts = TimeoutSettings(connect=5.0, first_token=given.patience, idle=given.patience, total=2 * given.patience)
+    key = os.environ.get(given.api_key_env)
+    # A connection for each call: some builds of llama.cpp close theirs after a stream without a word, and there is no
+    # retry here that would hide it.
+    endpoint = OpenAIChat(given.base_url, given.model, key, timeouts, key_env=given.api_key_env, keep_alive=0.0)
     try:
-        return await examine(endpoint, model)
+        return await examine(endpoint, given.model, 0 if given.quick else given.up_to)
     finally:
         await endpoint.close()
 
@@ -235,8 +304,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--timeout", dest="patience", type=float, default=60.0, metavar="S", help="seconds to wait for a first token"
     )
+    parser.add_argument("--quick", action="store_true", help="leave out the bursts that measure the speed")
+    parser.add_argument(
+        "--up-to", type=_callers, default=UP_TO, metavar="N", help=f"calls at once that are tried (default: {UP_TO})"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of rows")
     return parser
+
+
+def _callers(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= CONNECTIONS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {CONNECTIONS}")
+    return int(text)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import NamedTuple
 
@@ -31,6 +31,7 @@ from engine.llm.open import Opened, open_endpoint
 from engine.llm.throttle import Throttle
 from engine.pause import Pause, Stopped
 from engine.prompt import Prompts, copy_prompts
+from engine.purse import budget_of
 from engine.replan import set_plans_aside
 from engine.together import first_cause
 from engine.window import Windows
@@ -100,7 +101,8 @@ async def _evolve(
     patience = config.endpoint.wait if options.watch_stdin else None
     lifeline = Lifeline(opened.endpoint, pause, journal.emit, patience)
     throttle = Throttle(gate, opened.limiter, opened.endpoint.name, journal.emit)
-    caller = Caller(opened.endpoint, throttle, pause, lifeline, record, journal.emit)
+    budget = budget_of(config, record.spent, before)
+    caller = Caller(opened.endpoint, throttle, pause, lifeline, record, journal.emit, budget)
     live_text = LiveWriter(run)
     crew = Crew(pause, journal.emit, hired(opened.limit), latest_first=opened.latest_first)
     throttle.then = lambda limit: crew.resize(hired(limit))
@@ -121,7 +123,7 @@ async def _evolve(
     if options.replan:
         set_plans_aside(run, journal.emit)
     ears = Ears(run, pause, throttle, journal.emit, before.seq, crew.forget_fresh)
-    ending = await _until_the_end(context, ears, journal, options)
+    ending = await _until_the_end(context, ears, journal, options, opened.metrics)
     record.close()
     if isinstance(ending.event, e.RunFailed):
         journal.make_room()
@@ -135,7 +137,9 @@ def hired(limit: int) -> int:
     return 2 * limit + 8
 
 
-async def _until_the_end(context: Context, ears: Ears, book: _Book, options: Options) -> Ending:
+async def _until_the_end(
+    context: Context, ears: Ears, book: _Book, options: Options, metrics: Callable[[], Awaitable[str]] | None
+) -> Ending:
     """Evolve beside the watchers; whatever ends first decides."""
     pause, began = context.crew.pause, time.monotonic()
     work = asyncio.create_task(evolve(context), name="evolve")
@@ -146,6 +150,8 @@ async def _until_the_end(context: Context, ears: Ears, book: _Book, options: Opt
     ]
     if options.watch_stdin:
         helpers.append(asyncio.create_task(_watch_face(pause), name="face"))
+    if metrics:
+        helpers.append(asyncio.create_task(context.desk.caller.throttle.watch(metrics), name="metrics"))
     dead: list[BaseException] = []
     for helper in helpers:
         helper.add_done_callback(lambda done: _end_with(done, work, dead))

@@ -16,6 +16,7 @@ from workspace.runs.events import STAGES, Event, RunPaused, RunPausing, RunResum
 
 QUIET = 0.1  # seconds without work after which a hold is reached: units that could still start have asked by then
 ENDPOINT = "endpoint"
+BUDGET = "budget"
 
 
 class Stopped(Exception):
@@ -45,7 +46,7 @@ class Pause:
 
     @property
     def why(self) -> str:
-        """The first reason that holds: person, lesson, endpoint, hold:STAGE; empty when none does."""
+        """The first reason that holds: person, lesson, endpoint, budget, hold:STAGE; empty when none does."""
         return next(iter(self._reasons), "")
 
     @property
@@ -57,6 +58,10 @@ class Pause:
     def idle(self) -> bool:
         """Has nobody a call in flight or between two calls?"""
         return self.working == self.stepped_back
+
+    def holds(self, why: str) -> bool:
+        """Is this one of the reasons?"""
+        return why in self._reasons
 
     def pause(self, why: str, detail: str = "", *, now: bool = False) -> None:
         """Nothing new starts while `why` holds; `now` also holds agents at their next call."""
@@ -106,7 +111,8 @@ class Pause:
                 await self.change()
 
     async def may_begin(self) -> None:
-        """Before the first call of an agent: under a pause it steps back and waits. Raises `Stopped`."""
+        """Before the first call of an agent, or one there is no budget for: under a pause it steps back and waits.
+        Raises `Stopped`."""
         if not self._reasons and not self.stopping:
             return
         with self._stepping_back():

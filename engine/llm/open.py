@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
@@ -29,7 +29,7 @@ class Opened(NamedTuple):
     where a `limiter` begins.
 
     `latest_first`: later stages go first; a server that pays for each change of prompt finishes a stage instead.
-    `windows`: by model the tokens of its context, as far as the server tells.
+    `windows`: by model the tokens of its context, as far as the server tells. `metrics` gives its page of metrics.
     """
 
     endpoint: Endpoint
@@ -38,6 +38,7 @@ class Opened(NamedTuple):
     latest_first: bool = True
     windows: Mapping[str, int] = {}
     limiter: Limiter | None = None
+    metrics: Callable[[], Awaitable[str]] | None = None
 
 
 @asynccontextmanager
@@ -53,7 +54,7 @@ async def open_endpoint(run: RunFolder, config: Config) -> AsyncGenerator[Opened
         windows = await endpoint.windows(model)
         limit = _limit(config, endpoint.slots or LIMIT)
         limiter = Limiter(limit, now=time.monotonic()) if config.endpoint.limit == "auto" else None
-        yield Opened(endpoint, model, limit, windows=windows, limiter=limiter)
+        yield Opened(endpoint, model, limit, windows=windows, limiter=limiter, metrics=endpoint.metrics)
     finally:
         await endpoint.close()
 

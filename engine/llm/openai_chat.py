@@ -108,6 +108,17 @@ class OpenAIChat:
             self._windows[model] = window
         return dict(self._windows)
 
+    async def metrics(self) -> str:
+        """The server's page of metrics; empty where it has none, or does not answer just now."""
+        from httpx2 import HTTPError
+        from openai import OpenAIError
+
+        clocks = Clocks(self.timeouts.model_copy(update={"first_token": LIST_WITHIN}), self._target)
+        try:
+            return await clocks.wait(self._client.get(self.base_url.removesuffix("/v1") + "/metrics", cast_to=str))
+        except (OpenAIError, HTTPError, CallFailed):
+            return ""
+
     async def _slot_window(self) -> int:
         from httpx2 import HTTPError
         from openai import OpenAIError

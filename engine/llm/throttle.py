@@ -5,15 +5,18 @@ Without a limiter the limit is fixed; a person who names a number fixes it too.
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 
 from engine.llm.failures import Rejected, Transient
 from engine.llm.gate import Gate
 from engine.llm.limiter import Attempt, Change, Limiter
+from engine.llm.metrics import Reading, read_metrics, sample
 from workspace.runs.events import Event, LimiterResized, label
 
+EVERY = 1.0  # seconds between two looks at a server's metrics
 Resized = Callable[[int], object]
 
 
@@ -67,6 +70,18 @@ class Throttle:
         """Called a few times a second."""
         if self._limiter:
             self._follow(self._limiter.tick(time.monotonic()))
+
+    async def watch(self, look: Callable[[], Awaitable[str]]) -> None:
+        """Tell the limiter once a second what the server's metrics say; returns where there are none."""
+        before: Reading | None = None
+        while self._limiter:
+            reading = read_metrics(await look())
+            if not reading.tells and before is None:
+                return
+            if reading.tells and self._limiter:
+                self._limiter.sampled(time.monotonic(), sample(reading, before))
+                before = reading
+            await asyncio.sleep(EVERY)
 
     def fix(self, limit: int, why: str) -> None:
         """From now on just this many, whatever the server would bear."""

@@ -29,6 +29,10 @@ FIRST_FAMILY = "date"
 METAVARS = {
     "--api-key-env": "NAME",
     "--base-url": "URL",
+    "--budget-cost": "X|none",
+    "--budget-requests": "N|none",
+    "--budget-seconds": "S|none",
+    "--budget-tokens": "N|none",
     "--create": "NAME",
     "--domain": "NAME[:FAMILY]",
     "--family": "NAME",

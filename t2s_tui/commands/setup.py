@@ -22,6 +22,7 @@ from workspace.settings.config import Config, commented_template, load_config
 SETTINGS_FILE = "t2s.toml"
 LITTLE = 1 << 30
 TOO_LITTLE = 50 << 20
+MOST_AT_ONCE = 1024  # connections that the engine keeps open
 
 
 class Check(NamedTuple):
@@ -52,7 +53,11 @@ def configure_doctor(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--base-url", metavar="URL", help="address of an OpenAI-compatible server")
     parser.add_argument("--model", metavar="NAME", help="name of the model on that server")
     parser.add_argument("--api-key-env", metavar="NAME", help="the environment variable that holds the key")
-    add_json(parser, "{checks: [{name, status: ok|warn|fail, detail, todo}]}")
+    parser.add_argument("--quick", action="store_true", help="do not measure the endpoint's speed")
+    parser.add_argument(
+        "--up-to", type=int, metavar="N", help="measure with 1, 2, 4 … N calls at once (default: 32); spends tokens"
+    )
+    add_json(parser, "{checks: [{name, status: ok|warn|fail, detail, todo}], measured, recommended_limit}")
     add_runs(parser)
     parser.set_defaults(act=_doctor)
 
@@ -79,9 +84,11 @@ def _doctor(arguments: argparse.Namespace) -> int:
         "run.runs": arguments.runs,
     }
     config = load_config(file=None, cwd=Path.cwd(), env=os.environ, flags=flags).config
-    checks = [*_endpoint(config), _embedded(config), _disk(Path(config.run.runs).expanduser()), *_terminal()]
+    examined = _examined(config, arguments)
+    checks = [*_endpoint(config, examined), _embedded(config), _disk(Path(config.run.runs).expanduser()), *_terminal()]
     if arguments.json:
-        print_json({"checks": [check._asdict() for check in checks]})
+        measured = {"measured": examined.get("measured", []), "recommended_limit": examined.get("recommended_limit")}
+        print_json({"checks": [check._asdict() for check in checks], **measured})
     else:
         width = max(len(check.name) for check in checks)
         for check in checks:
@@ -90,20 +97,34 @@ def _doctor(arguments: argparse.Namespace) -> int:
     return 2 if any(check.status == "fail" for check in checks) else 0
 
 
-def _endpoint(config: Config) -> Iterator[Check]:
+def _examined(config: Config, arguments: argparse.Namespace) -> dict[str, Any]:
+    """What `engine.doctor` says about the endpoint; empty when there is none to ask. Raises `InputError`."""
+    endpoint = config.endpoint
+    if arguments.up_to is not None and not 1 <= arguments.up_to <= MOST_AT_ONCE:
+        raise InputError(f"--up-to {arguments.up_to} is no number from 1 to {MOST_AT_ONCE}")
+    if not endpoint.base_url:
+        return {}
+    options = ["--base-url", endpoint.base_url, "--api-key-env", endpoint.api_key_env, "--json"]
+    options += ["--model", endpoint.model] if endpoint.model else []
+    options += ["--quick"] if arguments.quick else []
+    options += ["--up-to", str(arguments.up_to)] if arguments.up_to else []
+    if sys.stderr.isatty() and not arguments.quick:
+        print("measuring the endpoint, 20 s at most (--quick leaves it out) …", file=sys.stderr)
+    answer = host.tool_output("engine.doctor", options)
+    return _table(answer.text) or {"code": answer.code}
+
+
+def _endpoint(config: Config, examined: dict[str, Any]) -> Iterator[Check]:
     endpoint = config.endpoint
     if not endpoint.base_url:
         how = "the embedded model" if endpoint.local else "none named"
         todo = "" if endpoint.local else "give --base-url URL, or use the embedded model: t2s demo, t2s run --local"
         yield Check("endpoint", "ok" if endpoint.local else "warn", how, todo)
         return
-    options = ["--base-url", endpoint.base_url, "--api-key-env", endpoint.api_key_env, "--json"]
-    options += ["--model", endpoint.model] if endpoint.model else []
-    answer = host.tool_output("engine.doctor", options)
-    for row in _table(answer.text).get("checks", []):
+    for row in examined.get("checks", []):
         yield Check(row["name"], row["status"], row["detail"], row["todo"])
-    if not answer.text.strip():
-        yield Check("endpoint", "fail", f"the check itself ended with code {answer.code}")
+    if "checks" not in examined:
+        yield Check("endpoint", "fail", f"the check itself ended with code {examined['code']}")
 
 
 def _embedded(config: Config) -> Check:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.shell import Shell, scripted
 
 
@@ -16,4 +18,16 @@ def test_an_unnamed_limit_grows_on_a_server_that_bears_more(shell: Shell) -> Non
     limits = [event["limit"] for event in events if event["kind"] == "limiter.resized"]
     assert limits[:2] == [16, 32]
     assert max(event["in_flight"] for event in events if event["kind"] == "usage.counted") > 8
+    assert done.json["lessons"]["unaccounted"] == 0
+
+
+@pytest.mark.parametrize("more", [(), ("--metrics",)], ids=["silent", "telling"])
+def test_calls_that_only_queue_do_not_make_the_limit_grow_for_long(shell: Shell, more: tuple[str, ...]) -> None:
+    with scripted("--latency", 0.1, "--tokens-per-second", 250, "--slots", 6, *more) as url:
+        words = ("--skill", shell.skill(), "--traces", shell.traces(60), "--base-url", url, "--model", "scripted")
+        done = shell.t2s("run", *words, "--json")
+    assert done.code == 0, done.err
+    events = [json.loads(line) for line in done.out.splitlines()[:-1]]
+    limits = [event["limit"] for event in events if event["kind"] == "limiter.resized"]
+    assert max([8, *limits]) <= 16
     assert done.json["lessons"]["unaccounted"] == 0

@@ -67,3 +67,27 @@ def test_without_a_limiter_the_limit_is_fixed() -> None:
         heard.piece()
     throttle.tick()
     assert gate.limit == 5
+
+
+async def test_a_server_without_metrics_is_asked_once() -> None:
+    desk, looks = Desk(), 0
+
+    async def look() -> str:
+        nonlocal looks
+        looks += 1
+        return ""
+
+    await desk.throttle.watch(look)
+    assert looks == 1
+
+
+async def test_metrics_are_looked_at_until_the_limit_is_fixed_also_while_the_server_is_silent() -> None:
+    desk, pages = Desk(), ["vllm:num_requests_waiting 4\n", "", "vllm:num_requests_waiting 2\n"]
+
+    async def look() -> str:
+        if len(pages) == 1:
+            desk.throttle.fix(3, "wished by somebody")
+        return pages.pop(0)
+
+    await desk.throttle.watch(look)
+    assert pages == []

@@ -439,6 +439,16 @@ class UsageCounted(Event):
     rate: float = 0.0
 
 
+class BudgetReached(Event):
+    """`cap` is tokens, cost, requests or seconds; `limit` and `spent` count in it."""
+
+    kind = "budget.reached"
+    cap: str
+    limit: float
+    spent: float = 0.0
+    detail: str = ""
+
+
 class EndpointLost(Event):
     kind = "endpoint.lost"
     endpoint: str

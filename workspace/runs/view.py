@@ -50,6 +50,8 @@ class RunView(BaseModel):
     scores: dict[str, dict[str, float]] = Field(default_factory=dict)
     usage: Usage = Field(default_factory=Usage)
     endpoint_lost: str = ""
+    reached: dict[str, float] = Field(default_factory=dict)
+    """Caps of the budget that were reached, with the limit at which they were."""
     verdict: Verdict | None = None
     held: list[str] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)
@@ -274,6 +276,8 @@ class RunView(BaseModel):
                 self.usage = Usage(**event.model_dump(exclude={"seq", "time", "t"}), retries=retries)
             case e.LimiterResized():
                 self.usage.limit = event.limit
+            case e.BudgetReached():
+                self.reached[event.cap] = event.limit
             case e.EndpointLost():
                 self.endpoint_lost = event.reason
             case e.EndpointBack():

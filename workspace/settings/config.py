@@ -60,6 +60,7 @@ __all__ = [
     "inputs",
     "load_config",
     "role_model",
+    "unpriced",
     "value_of",
 ]
 
@@ -131,6 +132,13 @@ def check_runnable(loaded: Loaded) -> None:
         raise ConfigError("\n".join(lacks))
 
 
+def unpriced(config: Config) -> str:
+    """What is wrong where a cap on cost stands without both prices; empty where nothing is."""
+    if config.spending.cost == "none" or None not in (config.prices.prompt, config.prices.completion):
+        return ""
+    return "a cap on cost needs both prices: prompt and completion under [prices] in a settings file"
+
+
 def _lacks(loaded: Loaded) -> Iterator[str]:
     skill, domain, endpoint = loaded.config.skill, loaded.config.domain, loaded.config.endpoint
     if not skill.path and not skill.create:
@@ -146,6 +154,8 @@ def _lacks(loaded: Loaded) -> Iterator[str]:
         yield "no model: give --base-url URL and --model NAME, or --local for the embedded one"
     elif not endpoint.local and not endpoint.model:
         yield "no model: --base-url needs --model NAME beside it"
+    if unpriced(loaded.config):
+        yield f"{loaded.origins['spending.cost']}: {unpriced(loaded.config)}"
     if domain.name and 0 < domain.validation < MIN_VALIDATION:
         origin = loaded.origins["domain.validation"]
         yield (

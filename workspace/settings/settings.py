@@ -10,38 +10,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, NamedTuple, cast, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, Field
 
+from workspace.settings.fields import Kind
+from workspace.settings.fields import Section as _Section
+from workspace.settings.fields import as_content as _content
+from workspace.settings.fields import as_input as _input
+from workspace.settings.fields import as_knob as _knob
 from workspace.settings.rule_names import switchable
+from workspace.settings.spending import PriceSettings, SpendingSettings
 from workspace.stages import STAGES as STAGES
 from workspace.stages import Stage
 
-Kind = Literal["input", "content", "knob"]
 Role = Literal["solver", "analyst", "proposer", "merger", "judge"]
 Source = Literal["error", "success", "combined"]
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
 
 ROLES: tuple[Role, ...] = get_args(Role)
-
-
-def _setting(
-    kind: Kind, default: Any, sentence: str, *, flag: str = "", example: Any = None, env: str = "", **limits: Any
-) -> Any:
-    """One field: the sentence is for users; `example` stands in the template where there is no default."""
-    extra = {"kind": kind, "flag": flag, "env": env, "example": default if example is None else example}
-    return Field(default=default, description=sentence, json_schema_extra=extra, **limits)
-
-
-def _input(default: Any, sentence: str, **more: Any) -> Any:
-    return _setting("input", default, sentence, **more)
-
-
-def _content(default: Any, sentence: str, **more: Any) -> Any:
-    return _setting("content", default, sentence, **more)
-
-
-def _knob(default: Any, sentence: str, **more: Any) -> Any:
-    return _setting("knob", default, sentence, **more)
 
 
 def _is_variable_name(name: str) -> str:
@@ -57,10 +42,6 @@ def _is_plain_url(url: str) -> str:
     if "@" in rest.partition("/")[0]:
         raise ValueError("no user name or password in the address; name a key variable in endpoint.api_key_env")
     return url.rstrip("/")
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class SkillSettings(_Section):
@@ -265,6 +246,8 @@ class Config(_Section):
     run: RunSettings = RunSettings()
     budgets: BudgetSettings = BudgetSettings()
     rules: RuleSettings = RuleSettings()
+    spending: SpendingSettings = SpendingSettings()
+    prices: PriceSettings = PriceSettings()
 
 
 class Setting(NamedTuple):

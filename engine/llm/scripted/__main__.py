@@ -63,6 +63,7 @@ def _settings(given: argparse.Namespace) -> Settings:
         useless=given.lesson == "useless",
         json_schema=not (given.no_json_schema or given.only_json_object),
         json_object=given.only_json_object,
+        metrics=given.metrics,
         style=given.style,
         retry_after=given.retry_after,
         weather=weather,
@@ -119,6 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--replies", type=_replies, default={}, metavar="FILE", help="JSON Lines {role, content}: said in turn by role")
     add("--no-json-schema", action="store_true", help="answer 400 to a response_format")
     add("--only-json-object", action="store_true", help="answer 400 to a json_schema, and take json_object")
+    add("--metrics", action="store_true", help="tell how many calls run and wait at /metrics, in the words of vLLM")
     add("--watch-stdin", action="store_true", help="end when standard input ends")
     return parser
 

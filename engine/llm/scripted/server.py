@@ -37,6 +37,7 @@ class Scripted:
         self._counts: Counter[str] = Counter(requests=0, finished=0, gone=0, peak=0)
         self._roles: Counter[str] = Counter()
         self._faults: Counter[str] = Counter()
+        self._queued = 0
         self._busy = 0
         self._replies = Replies(settings.replies)
         self._connections: set[asyncio.Task[None]] = set()
@@ -117,6 +118,8 @@ class Scripted:
             await self._chat(request, writer)
         elif request.method == "GET" and request.path in ("/health", "/v1/models", "/v1/stats"):
             writer.write(wire.json_answer(200, self._told(request.path)))
+        elif (request.method, request.path) == ("GET", "/metrics") and self.settings.metrics:
+            writer.write(wire.text_answer(200, "text/plain", self._metrics()))
         else:
             writer.write(wire.error_answer(404, f"no such address: {request.method} {request.path}"))
         await writer.drain()
@@ -134,6 +137,10 @@ class Scripted:
             return {"object": "list", "data": rows}
         return {**self._counts, "in_flight": self._busy, "faults": dict(self._faults), "roles": dict(self._roles)}
 
+    def _metrics(self) -> str:
+        """In the words of vLLM."""
+        return f"vllm:num_requests_running {self._busy}\nvllm:num_requests_waiting {self._queued}\n"
+
     async def _chat(self, request: wire.Request, writer: asyncio.StreamWriter) -> None:
         self._counts["requests"] += 1
         job = self._job(request)
@@ -145,7 +152,9 @@ class Scripted:
         if job.fault in ("429", "500", "503"):
             writer.write(self._failed(job.fault))
             return
+        self._queued += 1
         async with self._slots:
+            self._queued -= 1
             self._busy += 1
             self._counts["peak"] = max(self._counts["peak"], self._busy)
             try:

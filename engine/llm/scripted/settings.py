@@ -31,6 +31,7 @@ class Settings(NamedTuple):
     useless: bool = False
     json_schema: bool = True
     json_object: bool = False
+    metrics: bool = False
     style: str = "plain"
     retry_after: float = 0.1
     weather: Weather = Weather()

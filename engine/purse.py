@@ -1,0 +1,108 @@
+"""The purse of one engine life: what an attempt may cost is set aside before it is admitted; an empty purse pauses."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+
+from engine.llm.budget import CAPS, Budget, Cap, Later, Prices, Reached, Reservation, Use, most, used
+from engine.llm.endpoint import Reply, Request
+from engine.pause import BUDGET, Pause
+from engine.window import Windows
+from workspace.errors import ConfigError
+from workspace.runs.events import BudgetReached, Event, label
+from workspace.runs.view import RunView
+from workspace.settings.config import Config, unpriced
+
+
+def budget_of(config: Config, spent: Use, before: RunView) -> Budget:
+    """The budget of a life that begins where `before` ended. Raises `ConfigError` for a cost cap without prices."""
+    if fault := unpriced(config):
+        raise ConfigError(fault)
+    caps: dict[Cap, float] = {}
+    for cap in CAPS:
+        if (limit := getattr(config.spending, cap)) != "none":
+            caps[cap] = limit
+    prices = Prices(config.prices.prompt, config.prices.completion)
+    return Budget(caps, prices, spent=spent, seconds=before.active, reached=before.reached)
+
+
+class Bill:
+    """One attempt: `use` stays None until its reply is there."""
+
+    def __init__(self, request: Request) -> None:
+        self._read = characters(request)
+        self.use: Use | None = None
+
+    def take(self, reply: Reply) -> Reply:
+        """The reply, noted with what it used."""
+        written = len(reply.text) + len(reply.reasoning)
+        self.use = used(reply.prompt_tokens, reply.completion_tokens, self._read, written)
+        return reply
+
+
+class Purse:
+    """Live keeper of a `Budget`."""
+
+    def __init__(self, budget: Budget, pause: Pause, emit: Callable[[Event], object], windows: Windows) -> None:
+        self._budget = budget
+        self._pause = pause
+        self._emit = emit
+        self._windows = windows
+        self._began = time.monotonic()
+        self._settled = asyncio.Event()
+
+    @property
+    def cost(self) -> float | None:
+        """What the run has cost over all its lives, None where a price is not known."""
+        return None if self._budget.cost is None else round(self._budget.cost, 6)
+
+    @property
+    def overdue(self) -> bool:
+        """Is the time over that the run may take? What waited at the gate until then has to ask again."""
+        return self._budget.overdue(self._elapsed())
+
+    @asynccontextmanager
+    async def paying(self, request: Request, *, begins: bool) -> AsyncGenerator[Bill]:
+        """Set aside what `request` may use, for as long as the attempt lasts; waits while the run is paused (an agent
+        that `begins`) or out of budget. Raises `Stopped`."""
+        reservation = await self._reserve(request, begins)
+        bill = Bill(request)
+        try:
+            yield bill
+        finally:
+            self._budget.settle(reservation, bill.use)
+            self._settled.set()
+            self._settled = asyncio.Event()
+
+    async def _reserve(self, request: Request, begins: bool) -> Reservation:
+        while True:
+            if begins:
+                await self._pause.may_begin()
+            need = most(characters(request), self._windows.per_token(request.model), request.max_tokens)
+            match self._budget.reserve(need, self._elapsed()):
+                case Reservation() as reservation:
+                    return reservation
+                case Later():
+                    await self._settled.wait()
+                case Reached() as reached:
+                    self._tell(reached)
+                    await self._pause.may_begin()
+
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._began
+
+    def _tell(self, reached: Reached) -> None:
+        """The first one that finds the purse empty pauses the run for all."""
+        if self._pause.holds(BUDGET) or self._pause.stopping:
+            return
+        cap, limit, spent, sentence = reached
+        self._emit(BudgetReached(cap=cap, limit=limit, spent=round(spent, 6), detail=label(sentence, 300)))
+        self._pause.pause(BUDGET, sentence)
+
+
+def characters(request: Request) -> int:
+    """Of all messages."""
+    return sum(len(message.content) for message in request.messages)
