@@ -154,7 +154,9 @@ class OpenAIChat:
     def _create(self, request: Request, dialect: _Dialect) -> Any:
         body = _body(request, self.model_default, dialect)
         create = self._client.chat.completions.with_streaming_response.create
-        return create(model=body["model"], messages=[], stream=True, extra_body=body)
+        # llama.cpp's server hangs up on kept connections without a word, so every second call would break off.
+        headers = {"Connection": "close"} if self._is_llama else {}
+        return create(model=body["model"], messages=[], stream=True, extra_body=body, extra_headers=headers)
 
     def _learn(self, failure: CallFailed, tried: _Dialect) -> bool:
         """Is there another way to ask for the same? Learns it. Anything that changes the reply is the caller's."""
