@@ -25,16 +25,15 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from engine.agent import Desk  # noqa: E402
-from engine.caller import Caller, Record  # noqa: E402
+from engine.caller import Caller  # noqa: E402
 from engine.context import Context, Round, Seed  # noqa: E402
 from engine.crew import Crew  # noqa: E402
 from engine.lifeline import Lifeline  # noqa: E402
 from engine.llm.endpoint import Delta, Reply, Request  # noqa: E402
-from engine.llm.gate import Gate  # noqa: E402
-from engine.llm.learned import Ladder  # noqa: E402
-from engine.llm.throttle import Throttle  # noqa: E402
+from engine.llm.pool import pool_of_one  # noqa: E402
 from engine.pause import Pause  # noqa: E402
 from engine.prompt import Prompts, copy_prompts  # noqa: E402
+from engine.record import Record  # noqa: E402
 from engine.stages.merge import Outcome, consolidate  # noqa: E402
 from workspace.edits.apply import conflicts  # noqa: E402
 from workspace.edits.patch import AppendToSection, Edit, InsertAfter, Patch, Replace  # noqa: E402
@@ -44,7 +43,7 @@ from workspace.runs.journal import Journal  # noqa: E402
 from workspace.runs.live import LiveWriter  # noqa: E402
 from workspace.runs.run import RunFolder  # noqa: E402
 from workspace.runs.view import RunView  # noqa: E402
-from workspace.settings.config import Config  # noqa: E402
+from workspace.settings.config import ROLES, Config  # noqa: E402
 from workspace.skills.skill import Skill  # noqa: E402
 
 IDEAS = 30
@@ -169,15 +168,14 @@ async def _merge(folder: Path, s0: Skill, given: Mapping[str, Patch]) -> tuple[O
     copy_prompts(run, folder / "none")
     journal, view = Journal(run.journal), RunView()
     journal.listen(view.apply)
-    gate = Gate(64)
-    pause = Pause(journal.emit, gate)
+    pool = pool_of_one(truth, 64, journal.emit)
+    pause = Pause(journal.emit, pool.gate)
     record = Record(run)
-    throttle = Throttle(gate, None, "truth", journal.emit)
-    caller = Caller(truth, throttle, pause, Lifeline(truth, pause, journal.emit, None), record, journal.emit)
-    desk = Desk(run, caller, LiveWriter(run), journal.emit, Ladder(), True)
+    caller = Caller(pool, pause, Lifeline(pool, pause, journal.emit, None), record, journal.emit)
+    desk = Desk(run, caller, LiveWriter(run), journal.emit, True)
     context = Context(
         run=run, config=Config(), emit=journal.emit, crew=Crew(pause, journal.emit, 136), desk=desk,
-        prompts=Prompts(run.prompts), domain=None, default_model="truth", view=view,
+        prompts=Prompts(run.prompts), domain=None, models=dict.fromkeys(ROLES, "truth"), view=view,
     )  # fmt: skip
     began = time.process_time()
     outcome = await consolidate(Seed(Round(context, 1, s0), 0), given)

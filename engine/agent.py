@@ -10,8 +10,6 @@ from typing import NamedTuple, TypeVar
 
 from engine.caller import Caller, Place
 from engine.llm.endpoint import Delta, Message, Reply, Request
-from engine.llm.failures import Capability
-from engine.llm.learned import Ladder
 from engine.pause import Stopped
 from engine.reply import BadReply, spoken
 from workspace.files import append_text, remove
@@ -33,7 +31,6 @@ class Desk(NamedTuple):
     caller: Caller
     live: LiveWriter
     emit: Callable[[Event], object]
-    forms: Ladder
     latest_first: bool
 
 
@@ -43,6 +40,7 @@ class Agent:
     def __init__(self, desk: Desk, name: str, role: Role, stage: Stage, unit: str, model: RoleModel) -> None:
         self.name = name
         self._desk = desk
+        self._role: Role = role
         self._model = model
         self._urgency = STAGES.index(stage) * (1 if desk.latest_first else -1)
         self._turn = 0
@@ -100,40 +98,26 @@ class Agent:
     async def _say(self, talk: tuple[Message, ...], schema: dict[str, object] | None, seed: int) -> Reply:
         self._turn += 1
         self._write(talk[-2:] if self._turn == 1 else talk[-1:])
-        reply = await self._with_schema(talk, schema, seed)
+        place = Place(self.name, self._turn, self._role, self._urgency)
+        reply = await self._desk.caller.ask(place, self._request(talk, schema, seed), self)
         self._tokens += reply.completion_tokens or 0
         self._words = spoken(reply)
         self._write((Message(role="assistant", content=spoken(reply)),), reply)
         return reply
 
-    async def _with_schema(self, talk: tuple[Message, ...], schema: dict[str, object] | None, seed: int) -> Reply:
-        """The reply, asked for in the strictest form that this model takes."""
-        place = Place(self.name, self._turn, self._urgency)
-        while True:
-            request = self._request(talk, schema, seed)
-            try:
-                return await self._desk.caller.ask(place, request, self)
-            except Capability as failure:
-                if schema is None or failure.what != "response_format":
-                    raise
-                if not self._desk.forms.refused(request.model, request.form):
-                    raise
-
     def _request(self, talk: tuple[Message, ...], schema: dict[str, object] | None, seed: int) -> Request:
-        model = self._model.model or ""
         extra: dict[str, object] = {}
         if self._model.reasoning_effort:
             extra["reasoning_effort"] = self._model.reasoning_effort
         if self._model.enable_thinking is not None:
             extra["chat_template_kwargs"] = {"enable_thinking": self._model.enable_thinking}
         return Request(
-            model=model,
+            model=self._model.model or "",
             messages=talk,
             temperature=self._model.temperature,
             max_tokens=self._model.max_tokens,
             seed=seed,
             json_schema=schema,
-            form=self._desk.forms.form(model),
             extra=extra,
         )
 

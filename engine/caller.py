@@ -1,39 +1,35 @@
-"""Calls of all agents to their models: one permit an attempt, one retry loop, every finished call on record.
-
-`calls.jsonl` holds one line a finished call, written before anyone uses the reply. A run that is taken up again asks
-this record first, so no finished call is paid twice. The key is the digest of what the call means (messages, schema,
-sampling, seed, model, agent, turn), never the endpoint or the transport.
-"""
+"""Calls of all agents to their models: one permit an attempt, one retry loop, every finished call on record."""
 
 from __future__ import annotations
 
-import asyncio
-import json
 import random
 import time
 from collections.abc import Callable
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from engine.lifeline import Lifeline
-from engine.llm.budget import Budget, Use, used
-from engine.llm.endpoint import Delta, Endpoint, Reply, Request
-from engine.llm.failures import CallFailed, Overflow, Rejected, Unreachable
+from engine.llm.budget import Budget
+from engine.llm.endpoint import Delta, Reply, Request
+from engine.llm.failures import CallFailed, Capability, Overflow, Rejected, Unreachable
+from engine.llm.gate import Recalled, Ticket
+from engine.llm.pool import Member, Pool
 from engine.llm.retry import next_wait
-from engine.llm.throttle import Heard, Throttle
+from engine.llm.throttle import Heard
 from engine.pause import Pause
-from engine.purse import Purse, characters
-from engine.window import Windows
-from workspace.files import Appender, digest, read_from
-from workspace.runs.events import CallRetried, Event, UsageCounted, label
-from workspace.runs.run import RunFolder
+from engine.purse import Purse
+from engine.record import Record
+from workspace.files import digest
+from workspace.runs.events import CallRetried, Event, Role, UsageCounted, label
 
 
 class Place(NamedTuple):
-    """Who calls: the agent, its turn, and how urgent its stage is (higher goes first)."""
+    """Who calls: the agent, its turn, its role, and how urgent its stage is (higher goes first)."""
 
     agent: str
     turn: int
+    role: Role
     urgency: int
 
 
@@ -49,82 +45,21 @@ class Listener(Protocol):
         ...
 
 
-class Record:
-    """The finished calls of a run on disk; in memory only where each one stands.
+@dataclass
+class _Call:
+    """One call on its way through its attempts: its place in the queue, and who was asked last."""
 
-    `finished` counts calls, `prompt` and `completion` the tokens that earlier lives paid, `spent` the same with what
-    servers left uncounted estimated, `skipped` unreadable lines;
-    `windows` learns from each line how many tokens the characters of its prompt were.
-    """
+    place: Place
+    request: Request
+    listener: Listener
+    ticket: Ticket
+    attempt: int = 0
+    not_before: float = 0.0
+    member: Member | None = None
 
-    def __init__(self, run: RunFolder, windows: Windows | None = None) -> None:
-        self.windows = windows or Windows()
-        self._path = run.calls
-        self._file = Appender(run.calls)
-        self._places: dict[str, tuple[int, int]] = {}
-        self._by_agent: dict[str, list[str]] = {}
-        self.finished = 0
-        self.prompt = 0
-        self.completion = 0
-        self.spent = Use()
-        self.skipped = 0
-        self._index()
-
-    def find(self, key: str) -> Reply | None:
-        """The reply on record under `key`."""
-        if (place := self._places.get(key)) is None:
-            return None
-        return Reply.model_validate(json.loads(read_from(self._path, *place))["reply"])
-
-    def add(self, key: str, place: Place, request: Request, reply: Reply) -> None:
-        """Put a finished call on record. Raises `DiskError`."""
-        read = characters(request)
-        sent = {"model": request.model, "characters": read}
-        row = {"key": key, "agent": place.agent, "turn": place.turn, **sent, "reply": reply.model_dump()}
-        self.windows.count(request.model, read, reply.prompt_tokens)
-        line = json.dumps(row, ensure_ascii=False).encode() + b"\n"
-        self._places[key] = (self._file.append(line), len(line))
-        self._by_agent.setdefault(place.agent, []).append(key)
-        self.finished += 1
-
-    def void(self, agent: str) -> None:
-        """From now on the calls of `agent` count as never made (their cost stays counted)."""
-        if self._by_agent.get(agent):
-            self._file.append(json.dumps({"void": agent}).encode() + b"\n")
-            self._drop(agent)
-
-    def close(self) -> None:
-        self._file.close()
-
-    def _drop(self, agent: str) -> None:
-        for key in self._by_agent.pop(agent, ()):
-            self._places.pop(key, None)
-
-    def _index(self) -> None:
-        offset, rest = 0, b""
-        while chunk := read_from(self._path, offset + len(rest)):
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                self._note(line, offset)
-                offset += len(line) + 1
-
-    def _note(self, line: bytes, offset: int) -> None:
-        try:
-            row = json.loads(line)
-            if "void" in row:
-                self._drop(row["void"])
-                return
-            self._places[row["key"]] = (offset, len(line))
-            self._by_agent.setdefault(row["agent"], []).append(row["key"])
-            self.finished += 1
-            reply, read = row["reply"], row.get("characters", 0)
-            prompt, completion = reply["prompt_tokens"], reply["completion_tokens"]
-            self.prompt += prompt or 0
-            self.completion += completion or 0
-            self.spent += used(prompt, completion, read, len(reply["text"]) + len(reply.get("reasoning", "")))
-            self.windows.count(row.get("model", ""), read, prompt)
-        except (ValueError, KeyError, TypeError):
-            self.skipped += 1
+    def anew(self) -> None:
+        """What happened so far does not count."""
+        self.attempt, self.not_before = 0, 0.0
 
 
 class Caller:
@@ -132,17 +67,15 @@ class Caller:
 
     def __init__(
         self,
-        endpoint: Endpoint,
-        throttle: Throttle,
+        pool: Pool,
         pause: Pause,
         lifeline: Lifeline,
         record: Record,
         emit: Callable[[Event], object],
         budget: Budget | None = None,
     ) -> None:
-        self.endpoint = endpoint
-        self.throttle = throttle
-        self.gate = throttle.gate
+        self.pool = pool
+        self._gate = pool.gate
         self._pause = pause
         self._lifeline = lifeline
         self._record = record
@@ -170,7 +103,7 @@ class Caller:
         except Overflow as failure:
             self.windows.learn(request.model, failure.sizes.limit)
             raise
-        self._record.add(key, place, request, reply)
+        self._record.add(key, place.agent, place.turn, request, reply)
         self._add(calls=1, prompt=reply.prompt_tokens or 0, completion=reply.completion_tokens or 0)
         return reply
 
@@ -179,62 +112,96 @@ class Caller:
         self._record.void(agent)
 
     async def _attempts(self, place: Place, request: Request, listener: Listener) -> Reply:
-        attempt = 0
+        call = _Call(place, request, listener, self._ticket(place, request))
         while True:
-            attempt += 1
+            call.attempt += 1
             try:
-                return await self._attempt(place, request, listener)
+                return await self._attempt(call)
             except CallFailed as failure:
-                if isinstance(failure, Rejected):
-                    self._add(rejects=1)
-                wait = next_wait(failure, attempt, self._dice)
-                if wait is None and isinstance(failure, Unreachable) and self.finished:
-                    await self._lifeline.until_back(failure)
-                    attempt = 0
+                if self._asks_otherwise(call, failure):
+                    call.attempt -= 1
                     continue
-                if wait is None:
+                wait = self._wait(call, failure)
+                if wait is not None:
+                    self._retried(call, failure, wait)
+                    continue
+                if not (isinstance(failure, Unreachable) and self.finished and call.member):
                     raise
-                self._emit(
-                    CallRetried(
-                        agent=place.agent, attempt=attempt, failure=type(failure).__name__.lower(),
-                        reason=label(str(failure)), wait=round(wait, 2),
-                    )
-                )  # fmt: skip
-                await asyncio.sleep(wait)
+                self._lifeline.lose(call.member, failure)
+                await self._lifeline.until_back(place.role, failure)
+                call.anew()
 
-    async def _attempt(self, place: Place, request: Request, listener: Listener) -> Reply:
+    def _ticket(self, place: Place, request: Request) -> Ticket:
+        lanes = [member.lane for member in self.pool.of(place.role)]
+        prefix, need = request.messages[0].content, self._purse.most(request)
+        tokens = need.prompt + need.completion
+        return self._gate.ticket(lanes, stage=place.urgency, turn=place.turn, prefix=prefix, tokens=tokens)
+
+    def _asks_otherwise(self, call: _Call, failure: CallFailed) -> bool:
+        """Does this endpoint only want a reply in JSON to be asked for in another way?"""
+        request, member = call.request, call.member
+        if not (member and request.json_schema and isinstance(failure, Capability)):
+            return False
+        return failure.what == "response_format" and member.forms.refused(request.model, request.form)
+
+    def _wait(self, call: _Call, failure: CallFailed) -> float | None:
+        """Seconds until the next attempt, or None: no more. Where others can answer, nobody waits for a lost one."""
+        if isinstance(failure, Rejected):
+            self._add(rejects=1)
+        if isinstance(failure, Unreachable) and call.member and self._lifeline.others(call.place.role, call.member):
+            self._lifeline.lose(call.member, failure)
+            return 0.0
+        return next_wait(failure, call.attempt, self._dice)
+
+    def _retried(self, call: _Call, failure: CallFailed, wait: float) -> None:
+        call.not_before = time.monotonic() + wait
+        if not isinstance(failure, Rejected):
+            call.ticket = self._ticket(call.place, call.request)  # behind the others: it may be the one at fault
+        what, why = type(failure).__name__.lower(), label(str(failure))
+        self._emit(
+            CallRetried(agent=call.place.agent, attempt=call.attempt, failure=what, reason=why, wait=round(wait, 2))
+        )
+
+    async def _attempt(self, call: _Call) -> Reply:
+        begins = call.place.turn == 1
         while True:
             try:
                 async with (
-                    self._purse.paying(request, begins=place.turn == 1) as bill,
-                    self.gate.admit((place.urgency, place.turn)),
+                    self._purse.paying(call.request, begins=begins) as bill,
+                    self._gate.admit(call.ticket, call.not_before) as permit,
                 ):
-                    if place.turn == 1 and (self._pause.why or self._pause.stopping):
+                    if self._pause.stopping or (begins and self._pause.why):
                         continue  # the pause came while this agent waited: it has not begun
                     if self._purse.overdue:
                         continue  # so did the end of the run's time
-                    with self.throttle.attempt() as heard:
-                        return bill.take(await self._listen(request, listener, heard))
+                    call.member = self.pool.behind(permit.lane)
+                    with call.member.throttle.attempt(permit) as heard:
+                        return bill.take(await self._listen(call, call.member, heard))
+            except Recalled:
+                continue  # something holds the run now: it asks again whether it may begin
             finally:
                 self._pause.calls_ended()
 
-    async def _listen(self, request: Request, listener: Listener, heard: Heard) -> Reply:
-        listener.begin()
-        async with aclosing(self.endpoint.stream(request)) as stream:
+    async def _listen(self, call: _Call, member: Member, heard: Heard) -> Reply:
+        request = call.request
+        if request.json_schema is not None:
+            call.request = request = request.model_copy(update={"form": member.forms.form(request.model)})
+        call.listener.begin()
+        async with aclosing(member.endpoint.stream(request)) as stream:
             async for part in stream:
                 if isinstance(part, Reply):
                     return part
                 self._streamed += 1
                 heard.piece()
-                listener.hear(part)
-        raise RuntimeError(f"endpoint {self.endpoint.name} ended a stream without a reply")
+                call.listener.hear(part)
+        raise RuntimeError(f"endpoint {member.name} ended a stream without a reply")
 
     def count(self) -> None:
         """Say what the run has used; called once a second, silent when nothing changed."""
         now, (before, streamed) = time.monotonic(), self._last
         rate = (self._streamed - streamed) / max(now - before, 0.001)
         self._last = (now, self._streamed)
-        gate = {"in_flight": self.gate.in_flight, "queued": self.gate.queued, "limit": self.gate.limit}
+        gate = {"in_flight": self._gate.in_flight, "queued": self._gate.queued, "limit": self._gate.limit}
         usage = self._count.model_copy(update={**gate, "rate": round(rate, 1), "cost": self._purse.cost})
         if usage != self._told:
             self._told = usage

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,6 +18,7 @@ from workspace.ids import edit_id
 from workspace.runs.events import Event, Stage
 from workspace.runs.run import RoundFolder, RunFolder, SeedFolder
 from workspace.runs.view import RunView
+from workspace.settings.servers import is_embedded
 from workspace.settings.settings import Config, Role, RoleModel, role_model
 from workspace.skills.skill import Skill
 
@@ -30,7 +31,7 @@ SMALL = 4.0  # billions of parameters: below, labelled lines went better than JS
 
 @dataclass(frozen=True)
 class Context:
-    """One engine life. `default_model` is the endpoint's model where the config names none.
+    """One engine life. `models` are those that each role calls.
 
     `view` is the live fold of the journal: what it does not show although its file is there (a kill came between) is
     told again.
@@ -43,13 +44,13 @@ class Context:
     desk: Desk
     prompts: Prompts
     domain: Domain | None
-    default_model: str
+    models: Mapping[Role, str]
     view: RunView
 
     def model(self, role: Role, seed: int = 0) -> RoleModel:
         """What `role` calls, with its limits filled in; candidate `seed` draws with another seed."""
         own = role_model(self.config, role)
-        name = own.model or self.default_model
+        name = self.models[role]
         limits = MAX_TOKENS_LINES if self.style(role) == "lines" else MAX_TOKENS
         return own._replace(model=name, max_tokens=own.max_tokens or limits[role], seed=own.seed + seed)
 
@@ -57,8 +58,7 @@ class Context:
         """How the model of `role` is asked to answer."""
         if self.config.style.replies != "auto":
             return self.config.style.replies
-        name = role_model(self.config, role).model or self.default_model
-        return "lines" if self.config.endpoint.local or is_small(name) else "json"
+        return "lines" if is_embedded(self.config, role) or is_small(self.models[role]) else "json"
 
     def merge_way(self) -> Literal["joint", "guided"]:
         """How this run's merger works."""

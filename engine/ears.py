@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from engine.llm.throttle import Throttle
+from engine.llm.pool import Pool
 from engine.pause import Pause
 from workspace.errors import InputError, LessonInvalid
 from workspace.lessons.pool import load, original, versions
@@ -27,14 +27,14 @@ class Ears:
         self,
         run: RunFolder,
         pause: Pause,
-        throttle: Throttle,
+        pool: Pool,
         emit: Callable[[Event], object],
         seen: int,
         on_resume: Callable[[], None],
     ) -> None:
         self._run = run
         self._pause = pause
-        self._throttle = throttle
+        self._pool = pool
         self._emit = emit
         self._seen = seen
         self._on_resume = on_resume
@@ -93,7 +93,7 @@ class Ears:
             case "hold_after":
                 self._pause.hold_after(STAGES[STAGES.index(wish.arguments["stage"])])
             case "limit":
-                self._throttle.fix(wish.arguments["limit"], f"wished by {who}")
+                self._pool.fix(wish.arguments["limit"], f"wished by {who}")
         return ""
 
     def _refusal(self, wish: Wish) -> str:

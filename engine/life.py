@@ -11,12 +11,13 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from typing import NamedTuple
 
 from engine.agent import Desk
-from engine.caller import Caller, Record
+from engine.book import Book, open_book
+from engine.caller import Caller
 from engine.context import Context
 from engine.crew import Crew
 from engine.domains.base import find_domain
@@ -26,30 +27,30 @@ from engine.inputs import check_inputs
 from engine.lifeline import Lifeline
 from engine.llm.failures import Fatal
 from engine.llm.gate import Gate
+from engine.llm.lane import Lane
 from engine.llm.learned import Ladder
-from engine.llm.open import Opened, open_endpoint
+from engine.llm.open import Fleet, open_fleet
+from engine.llm.pool import Member, Pool
 from engine.llm.throttle import Throttle
 from engine.pause import Pause, Stopped
 from engine.prompt import Prompts, copy_prompts
 from engine.purse import budget_of
+from engine.record import Record
 from engine.replan import set_plans_aside
 from engine.together import first_cause
 from engine.window import Windows
 from workspace.errors import DiskError, T2SError
-from workspace.files import remove, walk, write_bytes
+from workspace.files import remove, walk
 from workspace.reports.report import write_report
 from workspace.reports.summary import first_skill
 from workspace.runs import events as e
 from workspace.runs.events import Event
-from workspace.runs.journal import Journal
 from workspace.runs.live import LiveWriter
-from workspace.runs.run import RunFolder, load_view, save_view
+from workspace.runs.run import RunFolder, load_view
 from workspace.runs.start import version
 from workspace.runs.view import RunView
 from workspace.settings.config import Config
 
-RESERVE = 1 << 20
-VIEW_EVERY = 5_000
 TICK = 0.1
 
 
@@ -77,9 +78,9 @@ async def live(run: RunFolder, config: Config, options: Options) -> int:
         copy_prompts(run)
     check_inputs(run, accept=options.accept_changes)
     async with AsyncExitStack() as stack:
-        opened = await stack.enter_async_context(open_endpoint(run, config))
-        journal = await stack.enter_async_context(_journal(run))
-        code = await _evolve(run, config, options, before, opened, journal)
+        fleet = await stack.enter_async_context(open_fleet(run, config))
+        journal = await stack.enter_async_context(open_book(run))
+        code = await _evolve(run, config, options, before, fleet, journal)
     with contextlib.suppress(DiskError):  # a full disk was told already; all that the report says is in the run
         write_report(run)
     return code
@@ -93,37 +94,35 @@ def sweep(run: RunFolder) -> None:
 
 
 async def _evolve(
-    run: RunFolder, config: Config, options: Options, before: RunView, opened: Opened, journal: _Book
+    run: RunFolder, config: Config, options: Options, before: RunView, fleet: Fleet, journal: Book
 ) -> int:
-    gate = Gate(opened.limit)
-    pause = Pause(journal.emit, gate)
-    record = Record(run, Windows(opened.windows, run.endpoints))
-    patience = config.endpoint.wait if options.watch_stdin else None
-    lifeline = Lifeline(opened.endpoint, pause, journal.emit, patience)
-    throttle = Throttle(gate, opened.limiter, opened.endpoint.name, journal.emit)
-    budget = budget_of(config, record.spent, before)
-    caller = Caller(opened.endpoint, throttle, pause, lifeline, record, journal.emit, budget)
-    live_text = LiveWriter(run)
-    crew = Crew(pause, journal.emit, hired(opened.limit), latest_first=opened.latest_first)
-    throttle.then = lambda limit: crew.resize(hired(limit))
+    pool = pool_of(fleet, run, journal.emit)
+    pause = Pause(journal.emit, pool.gate)
+    record = Record(run, Windows(fleet.windows, run.endpoints))
+    lifeline = Lifeline(pool, pause, journal.emit, config.endpoint.wait if options.watch_stdin else None)
+    caller = Caller(pool, pause, lifeline, record, journal.emit, budget_of(config, record.spent, before))
+    crew = Crew(pause, journal.emit, hired(pool.limit), latest_first=fleet.latest_first)
+    pool.on_resize(lambda limit: crew.resize(hired(limit)))
     context = Context(
         run=run,
         config=config,
         emit=journal.emit,
         crew=crew,
-        desk=Desk(
-            run, caller, live_text, journal.emit, Ladder(opened.endpoint.name, run.endpoints), opened.latest_first
-        ),
+        desk=Desk(run, caller, LiveWriter(run), journal.emit, fleet.latest_first),
         prompts=Prompts(run.prompts),
         domain=find_domain(config.domain.name, config.domain.family or None) if config.domain.name else None,
-        default_model=opened.model,
+        models=fleet.models,
         view=journal.view,
     )
-    _begin(run, config, opened, before, journal)
+    _begin(run, config, fleet, before, journal)
+    for member, opened in zip(pool.members, fleet.opened, strict=True):
+        if opened.gone:
+            lifeline.lose(member, opened.gone)
     if options.replan:
         set_plans_aside(run, journal.emit)
-    ears = Ears(run, pause, throttle, journal.emit, before.seq, crew.forget_fresh)
-    ending = await _until_the_end(context, ears, journal, options, opened.metrics)
+    ears = Ears(run, pause, pool, journal.emit, before.seq, crew.forget_fresh)
+    ending = await _until_the_end(context, ears, journal, options)
+    lifeline.close()
     record.close()
     if isinstance(ending.event, e.RunFailed):
         journal.make_room()
@@ -132,14 +131,25 @@ async def _evolve(
     return ending.code
 
 
+def pool_of(fleet: Fleet, run: RunFolder, emit: Callable[[Event], object]) -> Pool:
+    """The endpoints of a run behind one gate."""
+    lanes = [Lane(one.endpoint.name, one.limit, alone=one.alone) for one in fleet.opened]
+    gate = Gate(lanes)
+    members = [
+        Member(
+            one.endpoint, Throttle(gate, lane, one.limiter, emit), Ladder(lane.name, run.endpoints), one.metrics
+        )
+        for one, lane in zip(fleet.opened, lanes, strict=True)
+    ]  # fmt: skip
+    return Pool(gate, members, {role: [members[place] for place in places] for role, places in fleet.roles.items()})
+
+
 def hired(limit: int) -> int:
     """How many sub-agents are at work where so many calls may be in flight: some parse or wait for their turn."""
     return 2 * limit + 8
 
 
-async def _until_the_end(
-    context: Context, ears: Ears, book: _Book, options: Options, metrics: Callable[[], Awaitable[str]] | None
-) -> Ending:
+async def _until_the_end(context: Context, ears: Ears, book: Book, options: Options) -> Ending:
     """Evolve beside the watchers; whatever ends first decides."""
     pause, began = context.crew.pause, time.monotonic()
     work = asyncio.create_task(evolve(context), name="evolve")
@@ -150,8 +160,9 @@ async def _until_the_end(
     ]
     if options.watch_stdin:
         helpers.append(asyncio.create_task(_watch_face(pause), name="face"))
-    if metrics:
-        helpers.append(asyncio.create_task(context.desk.caller.throttle.watch(metrics), name="metrics"))
+    for member in context.desk.caller.pool.members:
+        if member.metrics:
+            helpers.append(asyncio.create_task(member.throttle.watch(member.metrics), name=f"metrics-{member.name}"))
     dead: list[BaseException] = []
     for helper in helpers:
         helper.add_done_callback(lambda done: _end_with(done, work, dead))
@@ -194,7 +205,7 @@ def _incomplete(context: Context, evolved: Evolved) -> str:
     return "; ".join(parts)
 
 
-def _cut_short(book: _Book, pause: Pause) -> Ending:
+def _cut_short(book: Book, pause: Pause) -> Ending:
     if book.failure:
         return _disk_full(book.failure)
     return Ending(e.RunStopped(why=pause.stopping or "stopped at once"), 3)
@@ -226,17 +237,21 @@ def _say(sentence: str) -> None:
         print(f"t2s engine: {sentence}", file=sys.stderr, flush=True)
 
 
-def _begin(run: RunFolder, config: Config, opened: Opened, before: RunView, book: _Book) -> None:
+def _begin(run: RunFolder, config: Config, fleet: Fleet, before: RunView, book: Book) -> None:
     if before.seq:
         book.emit(e.RunResumed(pid=os.getpid(), fresh=True))
         return
     domain = "/".join(filter(None, (config.domain.name, config.domain.family)))
     book.emit(
         e.RunStarted(
-            run=run.id, skill=_skill_name(run, config), model=opened.model, endpoint=opened.endpoint.name,
+            run=run.id, skill=_skill_name(run, config), model=_models(fleet), endpoint=fleet.name,
             source=config.source, domain=domain, pid=os.getpid(), version=version(),
         )
     )  # fmt: skip
+
+
+def _models(fleet: Fleet) -> str:
+    return e.label(", ".join(dict.fromkeys(fleet.models.values())))
 
 
 def _skill_name(run: RunFolder, config: Config) -> str:
@@ -247,7 +262,7 @@ def _skill_name(run: RunFolder, config: Config) -> str:
 # --- what runs beside the work ---------------------------------------------------------------------------------------
 
 
-async def _tick(context: Context, book: _Book) -> None:
+async def _tick(context: Context, book: Book) -> None:
     """Ten times a second what agents say, once a second what the run has used."""
     ticks = 0
     while True:
@@ -255,7 +270,7 @@ async def _tick(context: Context, book: _Book) -> None:
         context.desk.live.flush()
         ticks += 1
         if ticks % 3 == 0:
-            context.desk.caller.throttle.tick()
+            context.desk.caller.pool.tick()
         if ticks % 10 == 0:
             context.desk.caller.count()
             book.keep_view()
@@ -281,54 +296,3 @@ async def _leave_when_held(pause: Pause, options: Options, config: Config) -> No
         await pause.change()
         if pause.paused and pause.why.startswith(("hold:", "budget", "lesson")):
             pause.stop(pause.detail or pause.why)
-
-
-class _Book:
-    """The journal with the view folded beside it."""
-
-    def __init__(self, run: RunFolder, loop: asyncio.AbstractEventLoop) -> None:
-        self._run = run
-        self._loop = loop
-        self.failure: DiskError | None = None
-        self.on_failure: Callable[[], object] = lambda: None
-        self.view, self._kept = load_view(run).view, 0
-        self._journal = Journal(run.journal, self._failed)
-        self._journal.listen(self.view.apply)
-        self.emit = self._journal.emit
-
-    def keep_view(self, *, every: int = VIEW_EVERY) -> None:
-        """Write view.json when `every` events have come since the last one."""
-        if self.view.seq - self._kept >= every and not self.failure:
-            self._kept = self.view.seq
-            save_view(self._run, self.view, self._journal.offset())
-
-    def make_room(self) -> None:
-        """Give the reserve back to a full disk, so that the last events can be written."""
-        remove(self._run.reserve)
-        if self.failure:
-            self.failure = None
-            self._journal.retry()
-
-    def close(self) -> None:
-        remove(self._run.reserve)
-        with contextlib.suppress(DiskError):  # a missing view.json only costs time
-            self.keep_view(every=1)
-        self._journal.close()
-
-    def _failed(self, error: DiskError) -> None:
-        self.failure = error
-        self._loop.call_soon_threadsafe(self._stop)
-
-    def _stop(self) -> None:
-        self.on_failure()
-
-
-@asynccontextmanager
-async def _journal(run: RunFolder) -> AsyncGenerator[_Book]:
-    """The open journal; a reserve file leaves room for the last events on a full disk."""
-    write_bytes(run.reserve, b"\0" * RESERVE)
-    book = _Book(run, asyncio.get_running_loop())
-    try:
-        yield book
-    finally:
-        book.close()

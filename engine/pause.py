@@ -70,6 +70,7 @@ class Pause:
             self._gate.shut()
         fresh = not self._reasons
         self._reasons[why] = detail
+        self._gate.recall()
         if fresh:
             self._emit(RunPausing(why=why, in_flight=self._gate.in_flight))
         elif self.paused:
@@ -89,6 +90,7 @@ class Pause:
         """No unit starts any more; those that wait are told so once nothing is in flight."""
         self.stopping = self.stopping or why
         self._gate.open()
+        self._gate.recall()
         self._wake()
 
     def hold_after(self, stage: Stage | None) -> None:
@@ -111,8 +113,8 @@ class Pause:
                 await self.change()
 
     async def may_begin(self) -> None:
-        """Before the first call of an agent, or one there is no budget for: under a pause it steps back and waits.
-        Raises `Stopped`."""
+        """Before the first call of an agent, one there is no budget for, or any when the run is to stop: under a pause
+        it steps back and waits. Raises `Stopped`."""
         if not self._reasons and not self.stopping:
             return
         with self._stepping_back():

@@ -64,6 +64,10 @@ class Purse:
         """Is the time over that the run may take? What waited at the gate until then has to ask again."""
         return self._budget.overdue(self._elapsed())
 
+    def most(self, request: Request) -> Use:
+        """The most that `request` may use, as far as can be told before."""
+        return most(characters(request), self._windows.per_token(request.model), request.max_tokens)
+
     @asynccontextmanager
     async def paying(self, request: Request, *, begins: bool) -> AsyncGenerator[Bill]:
         """Set aside what `request` may use, for as long as the attempt lasts; waits while the run is paused (an agent
@@ -79,10 +83,9 @@ class Purse:
 
     async def _reserve(self, request: Request, begins: bool) -> Reservation:
         while True:
-            if begins:
+            if begins or self._pause.stopping:
                 await self._pause.may_begin()
-            need = most(characters(request), self._windows.per_token(request.model), request.max_tokens)
-            match self._budget.reserve(need, self._elapsed()):
+            match self._budget.reserve(self.most(request), self._elapsed()):
                 case Reservation() as reservation:
                     return reservation
                 case Later():

@@ -24,7 +24,8 @@ class Message(BaseModel):
 class Request(BaseModel):
     """One call. An empty `model` means the endpoint's own; `extra` goes into the body as it is (reasoning_effort …).
 
-    `form` is how a `json_schema` is asked for: as such, as any JSON object, or not at all.
+    `form` is how a `json_schema` is asked for: as such, as any JSON object, or not at all; the caller chooses it by
+    what the endpoint takes.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -1,6 +1,7 @@
-"""Admission of calls: at most `limit` attempts are in flight, and the most urgent waiting one goes next.
+"""Admission of calls: each endpoint's lane has its limit, and the most urgent call that some lane can take goes next.
 
-One permit an attempt; nobody holds one while backing off, running tools or parsing.
+One permit an attempt; nobody holds one while backing off, running tools or parsing. A call that has to wait before it
+tries again waits in here and keeps its place.
 """
 
 from __future__ import annotations
@@ -8,49 +9,121 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-from collections.abc import AsyncGenerator
+import time
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
+from engine.llm.lane import LONG_PREFIX, NEVER, Call, Lane, at_least_one
+
+# Waiting makes urgent: a call overtakes one of the next stage when it has waited so many seconds longer.
+STAGE_AGE, TURN_AGE = 120.0, 20.0
+
+
+class Recalled(Exception):
+    """Who waited for admission is to look whether it may still begin, and come again."""
+
+
+class Ticket(NamedTuple):
+    """A call's place in the queue: the lanes it may go through, how urgent it is (more is sooner), who came first."""
+
+    lanes: tuple[Lane, ...]
+    call: Call
+    urgency: float
+    number: int
+
+
+class Permit:
+    """One attempt through a lane; `tries`: it alone shows whether the endpoint works again."""
+
+    def __init__(self, gate: Gate, call: Call, lane: Lane, tries: bool) -> None:
+        self.lane = lane
+        self.tries = tries
+        self._gate = gate
+        self._call = call
+
+    def spoke(self) -> None:
+        """The first token came: others may have waited for it."""
+        self.lane.spoke(self._call)
+        self._gate.look()
+
+    def failed(self) -> float:
+        """The endpoint failed; how many seconds it is left alone from now on, mostly 0."""
+        return self.lane.breaker.failed(time.monotonic(), tried=self.tries)
+
+    def leave(self) -> None:
+        """The attempt has ended, however."""
+        self.lane.leave(self._call, tried=self.tries)
+        self._gate.look()
+
 
 class _Waiting(NamedTuple):
-    urgency: tuple[int, ...]
-    seq: int
-    admitted: asyncio.Future[None]
+    """Ordered as a heap has it: the smallest first."""
+
+    rank: tuple[float, int]
+    ticket: Ticket
+    admitted: asyncio.Future[Permit]
+
+
+_Queue = list[_Waiting]
 
 
 class Gate:
-    """Live state of admission: `limit`, `in_flight`, `queued`. Belongs to one event loop."""
+    """Live state of admission through `lanes`: `limit`, `in_flight`, `queued`. Belongs to one event loop."""
 
-    def __init__(self, limit: int) -> None:
-        self._limit = _at_least_one(limit)
-        self._waiting: list[_Waiting] = []
-        self._seq = itertools.count()
+    def __init__(self, lanes: Sequence[Lane]) -> None:
+        self.lanes = tuple(lanes)
+        self._queues: dict[tuple[tuple[Lane, ...], str], _Queue] = {}
+        self._later: list[tuple[float, _Waiting]] = []
+        self._numbers = itertools.count()
         self._is_open = True
-        self.in_flight = 0
+        self._alarm: asyncio.TimerHandle | None = None
         self.queued = 0
 
     @property
     def limit(self) -> int:
-        return self._limit
+        """Calls that may be in flight through all open lanes."""
+        return sum(lane.limit for lane in self.lanes if lane.is_open)
+
+    @property
+    def in_flight(self) -> int:
+        return sum(lane.in_flight for lane in self.lanes)
 
     @property
     def is_open(self) -> bool:
         return self._is_open
 
-    @asynccontextmanager
-    async def admit(self, priority: tuple[int, ...] = ()) -> AsyncGenerator[None]:
-        """Hold a permit for one attempt. Larger numbers of `priority` go first, equal ones in order of arrival."""
-        await self._enter(priority)
-        try:
-            yield
-        finally:
-            self._leave()
+    def ticket(
+        self, lanes: Sequence[Lane] = (), *, stage: int = 0, turn: int = 0, prefix: str = "", tokens: int = 0
+    ) -> Ticket:
+        """A place for a call that may go through `lanes` (all, when none are named): later stages first, then later
+        turns, then who came first; who waits long gets more urgent."""
+        lanes = tuple(lanes) or self.lanes
+        shared = prefix if len(prefix) >= LONG_PREFIX or any(lane.alone for lane in lanes) else ""
+        urgency = stage * STAGE_AGE + turn * TURN_AGE - time.monotonic()
+        return Ticket(lanes, Call(shared, tokens), urgency, next(self._numbers))
 
-    def resize(self, limit: int) -> None:
+    @asynccontextmanager
+    async def admit(self, ticket: Ticket, not_before: float = 0.0) -> AsyncGenerator[Permit]:
+        """Hold a permit for one attempt, from `not_before` (on the monotonic clock) on. Raises `Recalled`."""
+        permit = await self._enter(ticket, not_before)
+        try:
+            yield permit
+        finally:
+            permit.leave()
+
+    def resize(self, lane: Lane, limit: int) -> None:
         """Another limit from now on; a smaller one lets what is in flight finish."""
-        self._limit = _at_least_one(limit)
-        self._admit_waiting()
+        lane.limit = at_least_one(limit)
+        self.look()
+
+    def close_lane(self, lane: Lane) -> None:
+        """Its endpoint is lost: nobody goes there until `reopen_lane`."""
+        lane.is_open = False
+
+    def reopen_lane(self, lane: Lane) -> None:
+        lane.is_open = True
+        self.look()
 
     def shut(self) -> None:
         """Admit nobody until `open`; what is in flight goes on."""
@@ -59,41 +132,90 @@ class Gate:
     def open(self) -> None:
         """Admit again."""
         self._is_open = True
-        self._admit_waiting()
+        self.look()
 
-    async def _enter(self, priority: tuple[int, ...]) -> None:
-        if self._has_room() and not self.queued:
-            self.in_flight += 1
-            return
-        admitted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, _Waiting(tuple(-p for p in priority), next(self._seq), admitted))
-        self.queued += 1
-        try:
-            await admitted
-        except asyncio.CancelledError:
-            if admitted.cancelled():
+    def recall(self) -> None:
+        """Everybody who waits leaves the queue with `Recalled`; a ticket keeps its place for when it comes again."""
+        everybody = [waiting for queue in self._queues.values() for waiting in queue]
+        everybody += [waiting for _, waiting in self._later]
+        self._queues.clear()
+        self._later.clear()
+        for waiting in everybody:
+            if not waiting.admitted.done():
                 self.queued -= 1
-            else:  # admitted in the very tick that cancelled us: the permit goes to the next one
-                self._leave()
+                waiting.admitted.set_exception(Recalled())
+
+    def look(self) -> None:
+        """Admit whoever may go now, and come back when the next one may."""
+        if not self.queued or not self._is_open:
+            return
+        now = time.monotonic()
+        self._call_in(now)
+        while (found := self._next(now)) is not None:
+            queue, lane = found
+            waiting = heapq.heappop(queue)
+            self.queued -= 1
+            call = waiting.ticket.call
+            waiting.admitted.set_result(Permit(self, call, lane, lane.take(call, now)))
+
+    async def _enter(self, ticket: Ticket, not_before: float) -> Permit:
+        waiting = _Waiting((-ticket.urgency, ticket.number), ticket, asyncio.get_running_loop().create_future())
+        if not_before > time.monotonic():
+            heapq.heappush(self._later, (not_before, waiting))
+        else:
+            self._put(waiting)
+        self.queued += 1
+        self.look()
+        try:
+            return await waiting.admitted
+        except asyncio.CancelledError:
+            if waiting.admitted.cancelled():
+                self.queued -= 1
+            elif waiting.admitted.exception() is None:  # admitted in this very tick: the next one takes the permit
+                waiting.admitted.result().leave()
             raise
 
-    def _leave(self) -> None:
-        self.in_flight -= 1
-        self._admit_waiting()
+    def _put(self, waiting: _Waiting) -> None:
+        group = (waiting.ticket.lanes, waiting.ticket.call.prefix)
+        heapq.heappush(self._queues.setdefault(group, []), waiting)
 
-    def _has_room(self) -> bool:
-        return self._is_open and self.in_flight < self._limit
+    def _call_in(self, now: float) -> None:
+        while self._later and self._later[0][0] <= now:
+            self._put(heapq.heappop(self._later)[1])
 
-    def _admit_waiting(self) -> None:
-        while self._waiting and self._has_room():
-            admitted = heapq.heappop(self._waiting).admitted
-            if not admitted.done():
-                self.queued -= 1
-                self.in_flight += 1
-                admitted.set_result(None)
+    def _next(self, now: float) -> tuple[_Queue, Lane] | None:
+        """The queue whose first call goes next, and where to; sets the alarm when there is none."""
+        best: tuple[float, _Queue, Lane] | None = None
+        soonest = self._later[0][0] if self._later else NEVER
+        for group, queue in list(self._queues.items()):
+            while queue and queue[0].admitted.done():
+                heapq.heappop(queue)  # cancelled while it waited
+            if not queue:
+                del self._queues[group]
+                continue
+            lane, at = _best_lane(queue[0].ticket, now)
+            soonest = min(soonest, at)
+            if at > now:
+                continue
+            rank = queue[0].rank[0] - (STAGE_AGE / 2 if lane.fits_head(queue[0].ticket.call) else 0.0)
+            if best is None or rank < best[0]:
+                best = (rank, queue, lane)
+        if best is None:
+            self._wake_at(soonest, now)
+            return None
+        return best[1], best[2]
+
+    def _wake_at(self, when: float, now: float) -> None:
+        if self._alarm:
+            self._alarm.cancel()
+        self._alarm = None if when == NEVER else asyncio.get_running_loop().call_later(when - now, self.look)
 
 
-def _at_least_one(limit: int) -> int:
-    if limit < 1:
-        raise ValueError(f"a gate needs room for at least one call, not {limit}")
-    return limit
+def _best_lane(ticket: Ticket, now: float) -> tuple[Lane, float]:
+    """Of the lanes that can take it now the least loaded; else the one that can soonest."""
+    times = [(lane.ready_at(ticket.call, now), lane) for lane in ticket.lanes]
+    free = [lane for at, lane in times if at <= now]
+    if free:
+        return min(free, key=lambda lane: lane.load(ticket.call)), now
+    at, lane = min(times, key=lambda pair: pair[0])
+    return lane, at

@@ -1,16 +1,17 @@
-"""Opening a run's endpoint, checked before it is used: the embedded model or any OpenAI-compatible server."""
+"""Opening the endpoints of a run, checked before they are used: the embedded model or OpenAI-compatible servers."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
-from typing import NamedTuple
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from engine.llm.endpoint import Endpoint
-from engine.llm.failures import CallFailed
+from engine.llm.failures import CallFailed, Unreachable
 from engine.llm.limiter import Limiter
 from engine.llm.local.endpoint import EmbeddedEndpoint
 from engine.llm.local.model import QWEN, cached, is_remembered
@@ -18,45 +19,110 @@ from engine.llm.local.server import LocalServer
 from engine.llm.openai_chat import OpenAIChat
 from workspace.errors import ConfigError, EndpointError
 from workspace.runs.run import RunFolder
-from workspace.settings.config import Config
+from workspace.settings.servers import EMBEDDED, Server, all_servers, servers
+from workspace.settings.settings import ROLES, Config, Role, role_model
 
 LIMIT = 8  # calls in flight to begin with, where neither the user nor the server says a number
+EMBEDDED_LEAST, EMBEDDED_MOST = 2, 8
 RESTARTS = 3
 
 
 class Opened(NamedTuple):
-    """An endpoint ready for calls, the model of roles that name none, and how many calls may be in flight: fixed, or
-    where a `limiter` begins.
+    """An endpoint ready for calls, and how many may be in flight: fixed, or where a `limiter` begins.
 
-    `latest_first`: later stages go first; a server that pays for each change of prompt finishes a stage instead.
-    `windows`: by model the tokens of its context, as far as the server tells. `metrics` gives its page of metrics.
+    `alone`: it keeps one prefix at a time. `metrics` gives its page of metrics. `offers` are its models; None where it
+    could not be reached (`gone` says why), which only a run with others for the same role bears.
     """
 
     endpoint: Endpoint
-    model: str
     limit: int
-    latest_first: bool = True
-    windows: Mapping[str, int] = {}
     limiter: Limiter | None = None
+    alone: bool = False
     metrics: Callable[[], Awaitable[str]] | None = None
+    windows: Mapping[str, int] = {}
+    offers: tuple[str, ...] | None = ()
+    gone: Unreachable | None = None
+
+
+class Fleet(NamedTuple):
+    """All endpoints of a run, which of them each role may call (by place in `opened`), and with which model.
+
+    `windows`: by model the tokens of its context, as far as servers tell. `latest_first`: later stages go first; a
+    server that pays for each change of prompt finishes a stage instead.
+    """
+
+    opened: tuple[Opened, ...]
+    roles: Mapping[Role, tuple[int, ...]]
+    models: Mapping[Role, str]
+    windows: Mapping[str, int] = {}
+    latest_first: bool = True
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return self.opened[0].endpoint.name if len(self.opened) == 1 else f"{len(self.opened)} endpoints"
 
 
 @asynccontextmanager
-async def open_endpoint(run: RunFolder, config: Config) -> AsyncGenerator[Opened]:
-    """The run's endpoint for one engine life. Raises `EndpointError` or `ConfigError` in one sentence."""
-    if config.endpoint.local:
-        async with _embedded(run, config) as opened:
-            yield opened
-        return
-    endpoint = _remote(config)
+async def open_fleet(run: RunFolder, config: Config) -> AsyncGenerator[Fleet]:
+    """The run's endpoints for one engine life. Raises `EndpointError` or `ConfigError` in one sentence."""
+    wanted = all_servers(config)
+    if not wanted:
+        raise ConfigError("no endpoint: give --base-url URL, or --local for the embedded model")
+    async with AsyncExitStack() as stack:
+        opened = await _all(_open(stack, run, config, server, _name(server, wanted)) for server in wanted)
+        by_server = dict(zip(wanted, opened, strict=True))
+        models: dict[Role, str] = {}
+        roles: dict[Role, tuple[int, ...]] = {}
+        for role in ROLES:
+            own = servers(config, role)
+            models[role] = _model(config, role, {server: by_server[server] for server in own})
+            roles[role] = tuple(list(wanted).index(server) for server in own)
+        yield Fleet(tuple(opened), roles, models, _windows(opened), latest_first=EMBEDDED not in wanted)
+
+
+async def _all(opening: Iterable[Coroutine[Any, Any, Opened]]) -> list[Opened]:
+    """All at once; the first that failed is told after the last has ended, so that nothing opens behind our back."""
+    ended = await asyncio.gather(*opening, return_exceptions=True)
+    for end in ended:
+        if isinstance(end, BaseException):
+            raise end
+    return [end for end in ended if isinstance(end, Opened)]
+
+
+async def _open(stack: AsyncExitStack, run: RunFolder, config: Config, server: Server, name: str) -> Opened:
+    if server == EMBEDDED:
+        return await stack.enter_async_context(_embedded(run, config))
+    return await stack.enter_async_context(_remote(config, server, name))
+
+
+@asynccontextmanager
+async def _remote(config: Config, server: Server, name: str) -> AsyncGenerator[Opened]:
+    key = os.environ.get(server.api_key_env)
+    endpoint = OpenAIChat(
+        server.base_url,
+        config.endpoint.model or "",
+        key,
+        config.endpoint.timeouts,
+        name=name,
+        key_env=server.api_key_env,
+    )
     try:
-        model = await _checked_model(endpoint, config)
-        windows = await endpoint.windows(model)
-        limit = _limit(config, endpoint.slots or LIMIT)
-        limiter = Limiter(limit, now=time.monotonic()) if config.endpoint.limit == "auto" else None
-        yield Opened(endpoint, model, limit, windows=windows, limiter=limiter, metrics=endpoint.metrics)
+        yield await _looked_at(endpoint, config)
     finally:
         await endpoint.close()
+
+
+async def _looked_at(endpoint: OpenAIChat, config: Config) -> Opened:
+    try:
+        offers = tuple(await endpoint.models())
+    except Unreachable as failure:
+        return Opened(endpoint, _limit(config, LIMIT), _limiter(config, LIMIT), offers=None, gone=failure)
+    except CallFailed as failure:
+        raise EndpointError(str(failure)) from failure
+    windows = await endpoint.windows(offers[0] if offers else "")
+    limit = _limit(config, endpoint.slots or LIMIT)
+    return Opened(endpoint, limit, _limiter(config, limit), metrics=endpoint.metrics, windows=windows, offers=offers)
 
 
 @asynccontextmanager
@@ -77,38 +143,58 @@ async def _embedded(run: RunFolder, config: Config) -> AsyncGenerator[Opened]:
         endpoint = EmbeddedEndpoint(server, chat)
         keeper = asyncio.create_task(server.supervise(RESTARTS), name="embedded-server")
         try:
-            windows = {server.model: server.window}
-            limit = _limit(config, server.slots)
-            yield Opened(endpoint, server.model, limit, latest_first=False, windows=windows)
+            limit, windows = _limit(config, server.slots), {server.model: server.window}
+            limiter = _limiter(config, limit, EMBEDDED_LEAST, EMBEDDED_MOST)
+            yield Opened(endpoint, limit, limiter, alone=True, windows=windows, offers=(server.model,))
         finally:
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
             await endpoint.close()
 
 
-def _remote(config: Config) -> OpenAIChat:
-    settings = config.endpoint
-    if settings.base_url is None:
-        raise ConfigError("no endpoint: give --base-url URL, or --local for the embedded model")
-    key = os.environ.get(settings.api_key_env)
-    return OpenAIChat(settings.base_url, settings.model or "", key, settings.timeouts, key_env=settings.api_key_env)
-
-
-async def _checked_model(endpoint: OpenAIChat, config: Config) -> str:
-    """The configured model when the server has it, or its only one. A server that lists nothing is believed."""
-    try:
-        offered = await endpoint.models()
-    except CallFailed as failure:
-        raise EndpointError(str(failure)) from failure
-    wanted = config.endpoint.model
-    if wanted is None:
-        if len(offered) == 1:
-            return offered[0]
-        raise ConfigError(f"no model named: give --model; {endpoint.name} offers: {', '.join(offered[:12]) or 'none'}")
-    if offered and wanted not in offered:
-        raise EndpointError(f"{endpoint.base_url} has no model {wanted!r}; it offers: {', '.join(offered[:12])}")
+def _model(config: Config, role: Role, at: Mapping[Server, Opened]) -> str:
+    """The model of a role when its servers have it, or their only one. A server that lists nothing is believed."""
+    there = {server: opened for server, opened in at.items() if opened.offers is not None}
+    if not there:
+        gone = next(opened.gone for opened in at.values() if opened.gone)
+        raise EndpointError(str(gone)) from gone
+    wanted = role_model(config, role).model
+    if wanted is None or EMBEDDED in there:
+        wanted = _only(next(iter(there.values())))
+    for server, opened in there.items():
+        if server != EMBEDDED and opened.offers and wanted not in opened.offers:
+            offers = ", ".join(opened.offers[:12])
+            raise EndpointError(f"{server.base_url} has no model {wanted!r}; it offers: {offers}")
     return wanted
+
+
+def _only(opened: Opened) -> str:
+    offers = opened.offers or ()
+    if len(offers) == 1:
+        return offers[0]
+    shown = ", ".join(offers[:12]) or "none"
+    raise ConfigError(f"no model named: give --model; {opened.endpoint.name} offers: {shown}")
+
+
+def _windows(opened: Iterable[Opened]) -> dict[str, int]:
+    """Of several servers with a model the smallest window counts."""
+    found: dict[str, int] = {}
+    for one in opened:
+        for model, tokens in one.windows.items():
+            found[model] = min(tokens, found.get(model, tokens))
+    return found
+
+
+def _name(server: Server, among: Mapping[Server, object]) -> str:
+    """Host and port, unless another server has the same ones."""
+    place = urlsplit(server.base_url).netloc
+    return place if [urlsplit(other.base_url).netloc for other in among].count(place) == 1 else server.base_url
 
 
 def _limit(config: Config, otherwise: int) -> int:
     return config.endpoint.limit if isinstance(config.endpoint.limit, int) else otherwise
+
+
+def _limiter(config: Config, start: int, least: int = 1, most: int = 1024) -> Limiter | None:
+    auto = config.endpoint.limit == "auto"
+    return Limiter(start, least=least, most=most, now=time.monotonic()) if auto else None

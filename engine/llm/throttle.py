@@ -1,4 +1,4 @@
-"""A gate that a limiter steers: told of every attempt, it moves the limit and says so on the journal.
+"""A lane that a limiter steers: told of every attempt, it moves the limit and says so on the journal.
 
 Without a limiter the limit is fixed; a person who names a number fixes it too.
 """
@@ -10,21 +10,24 @@ import time
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 
-from engine.llm.failures import Rejected, Transient
-from engine.llm.gate import Gate
+from engine.llm.failures import Rejected, Transient, Unreachable
+from engine.llm.gate import Gate, Permit
+from engine.llm.lane import Lane
 from engine.llm.limiter import Attempt, Change, Limiter
 from engine.llm.metrics import Reading, read_metrics, sample
-from workspace.runs.events import Event, LimiterResized, label
+from workspace.runs.events import EndpointResting, Event, LimiterResized, label
 
 EVERY = 1.0  # seconds between two looks at a server's metrics
-Resized = Callable[[int], object]
+Resized = Callable[[], object]
 
 
 class Heard:
     """One attempt as its stream tells of it."""
 
-    def __init__(self, limiter: Limiter | None) -> None:
+    def __init__(self, limiter: Limiter | None, permit: Permit) -> None:
         self._limiter = limiter
+        self._permit = permit
+        self._spoken = False
         self.attempt: Attempt | None = limiter.admitted(time.monotonic()) if limiter else None
 
     def piece(self) -> None:
@@ -33,31 +36,36 @@ class Heard:
             if not self.attempt.spoken:
                 self._limiter.spoke(time.monotonic(), self.attempt)
             self._limiter.streamed(1)
+        if not self._spoken:
+            self._spoken = True
+            self._permit.spoke()
 
 
 class Throttle:
-    """Admission to one endpoint. `then` hears of every new limit (the crew hires for it)."""
+    """Admission to one endpoint. `then` is called after every change of the limit (the crew hires for it)."""
 
-    def __init__(self, gate: Gate, limiter: Limiter | None, name: str, emit: Callable[[Event], object]) -> None:
-        self.gate = gate
-        self.then: Resized = lambda limit: None
+    def __init__(self, gate: Gate, lane: Lane, limiter: Limiter | None, emit: Callable[[Event], object]) -> None:
+        self.lane = lane
+        self.then: Resized = lambda: None
+        self._gate = gate
         self._limiter = limiter
-        self._name = name
         self._emit = emit
 
     @contextmanager
-    def attempt(self) -> Generator[Heard]:
-        """One admitted attempt, from its request to its end; its failure tells the limiter what it meant."""
-        limiter, heard = self._limiter, Heard(self._limiter)
+    def attempt(self, permit: Permit) -> Generator[Heard]:
+        """One admitted attempt, from its request to its end; its failure tells limiter and breaker what it meant."""
+        limiter, heard = self._limiter, Heard(self._limiter, permit)
         try:
             yield heard
         except Rejected as failure:
             if limiter and heard.attempt:
                 self._follow(limiter.rejected(time.monotonic(), heard.attempt, failure.retry_after))
             raise
-        except Transient:
+        except Transient as failure:
             if limiter and heard.attempt:
                 limiter.failed(time.monotonic(), heard.attempt)
+            if not isinstance(failure, Unreachable):  # nobody there at all: engine/lifeline.py sees to that
+                self._rest(permit.failed(), failure)
             raise
         except BaseException:
             if limiter and heard.attempt:
@@ -93,6 +101,10 @@ class Throttle:
             self._resize(change.limit, change.why)
 
     def _resize(self, limit: int, why: str) -> None:
-        self.gate.resize(limit)
-        self.then(limit)
-        self._emit(LimiterResized(endpoint=self._name, limit=limit, reason=label(why, 200)))
+        self._gate.resize(self.lane, limit)
+        self.then()
+        self._emit(LimiterResized(endpoint=self.lane.name, limit=limit, reason=label(why, 200)))
+
+    def _rest(self, seconds: float, failure: Transient) -> None:
+        if seconds:
+            self._emit(EndpointResting(endpoint=self.lane.name, seconds=seconds, reason=label(str(failure), 300)))

@@ -8,26 +8,25 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from engine.agent import Desk
-from engine.caller import Caller, Record
+from engine.caller import Caller
 from engine.context import Context, Round, Seed
 from engine.crew import Crew
 from engine.lifeline import Lifeline
 from engine.llm.endpoint import Endpoint
-from engine.llm.gate import Gate
-from engine.llm.learned import Ladder
 from engine.llm.openai_chat import OpenAIChat
+from engine.llm.pool import pool_of_one
 from engine.llm.scripted.server import Scripted
 from engine.llm.scripted.settings import Settings
-from engine.llm.throttle import Throttle
 from engine.pause import Pause
 from engine.prompt import Prompts, copy_prompts
+from engine.record import Record
 from engine.stages.merge import Outcome, consolidate
 from engine.window import Windows
 from workspace.edits.patch import AppendToSection, Edit, Patch
 from workspace.runs.journal import Journal
 from workspace.runs.live import LiveWriter
 from workspace.runs.run import RunFolder, load_view
-from workspace.settings.config import Config
+from workspace.settings.config import ROLES, Config
 from workspace.skills.skill import Skill
 
 BODY = "---\nname: notes\ndescription: Notes.\n---\n\n# Notes\n\n## Rules\n\n- Be exact.\n\n## Steps\n\n1. One.\n"
@@ -59,23 +58,16 @@ class Bench:
         emit = self.journal.emit
         view = load_view(self.run).view
         self.journal.listen(view.apply)
-        gate = Gate(16)
-        pause = Pause(emit, gate)
+        pool = pool_of_one(endpoint, 16, emit)
+        pause = Pause(emit, pool.gate)
         self.record = Record(self.run, windows)
-        caller = Caller(
-            endpoint,
-            Throttle(gate, None, endpoint.name, emit),
-            pause,
-            Lifeline(endpoint, pause, emit, None),
-            self.record,
-            emit,
-        )
+        caller = Caller(pool, pause, Lifeline(pool, pause, emit, None), self.record, emit)
         self.crew = Crew(pause, emit, 40)
-        desk = Desk(self.run, caller, LiveWriter(self.run), emit, Ladder(), True)
+        desk = Desk(self.run, caller, LiveWriter(self.run), emit, True)
         config = Config.model_validate({"merge": merge})
         context = Context(
             run=self.run, config=config, emit=emit, crew=self.crew, desk=desk, prompts=Prompts(self.run.prompts),
-            domain=None, default_model="scripted", view=view,
+            domain=None, models=dict.fromkeys(ROLES, "scripted"), view=view,
         )  # fmt: skip
         self.seed = Seed(Round(context, 1, S0), 0)
 

@@ -9,6 +9,7 @@ import pytest
 from engine.crew import Crew, Failed, Job, Made
 from engine.llm.failures import Transient
 from engine.llm.gate import Gate
+from engine.llm.lane import Lane
 from engine.pause import Pause, Stopped
 from workspace.errors import LessonInvalid
 from workspace.runs.events import Event, Stage, UnitDone, UnitFailed, UnitReused, UnitStale
@@ -19,7 +20,7 @@ class Scene:
 
     def __init__(self, folder: Path, most: int = 4) -> None:
         self.events: list[Event] = []
-        self.pause = Pause(self.events.append, Gate(4))
+        self.pause = Pause(self.events.append, Gate([Lane("here", 4)]))
         self.crew = Crew(self.pause, self.events.append, most)
         self.folder = folder
         self.calls = 0

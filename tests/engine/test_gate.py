@@ -1,11 +1,19 @@
-"""Admission: who goes next, and that no permit is ever lost."""
+"""Admission: who goes next and where to, and that no permit is ever lost."""
 
 import asyncio
 import random
+import time
 
 import pytest
 
-from engine.llm.gate import Gate
+from engine.llm.gate import STAGE_AGE, Gate, Ticket
+from engine.llm.lane import LONG_PREFIX, PREFIX_WAIT, Lane
+
+LONG = "the skill " * LONG_PREFIX
+
+
+def gate_of(limit: int) -> Gate:
+    return Gate([Lane("here", limit)])
 
 
 async def settle() -> None:
@@ -13,18 +21,18 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-async def hold(gate: Gate, priority: tuple[int, ...], order: list[tuple[int, ...]], done: asyncio.Event) -> None:
-    async with gate.admit(priority):
-        order.append(priority)
+async def hold(gate: Gate, ticket: Ticket, order: list[int], done: asyncio.Event) -> None:
+    async with gate.admit(ticket):
+        order.append(ticket.number)
         await done.wait()
 
 
 async def test_no_more_calls_are_in_flight_than_the_limit():
-    gate, peak = Gate(3), 0
+    gate, peak = gate_of(3), 0
 
     async def call() -> None:
         nonlocal peak
-        async with gate.admit():
+        async with gate.admit(gate.ticket()):
             peak = max(peak, gate.in_flight)
             await asyncio.sleep(0.001)
 
@@ -35,22 +43,35 @@ async def test_no_more_calls_are_in_flight_than_the_limit():
 
 
 async def test_later_stages_go_first_then_later_turns_then_who_came_first():
-    gate, order, done = Gate(1), [], asyncio.Event()
+    gate, order, done = gate_of(1), [], asyncio.Event()
     done.set()
     wanted = [(1, 1), (3, 1), (1, 2), (3, 1), (2, 5)]
-    async with asyncio.TaskGroup() as group, gate.admit():
-        for priority in wanted:
-            group.create_task(hold(gate, priority, order, done))
+    async with asyncio.TaskGroup() as group, gate.admit(gate.ticket()):
+        tickets = [gate.ticket(stage=stage, turn=turn) for stage, turn in wanted]
+        for ticket in tickets:
+            group.create_task(hold(gate, ticket, order, done))
         await settle()
         assert gate.queued == 5
-    assert order == [(3, 1), (3, 1), (2, 5), (1, 2), (1, 1)]
+    assert order == [tickets[n].number for n in (1, 3, 4, 2, 0)]
+
+
+async def test_who_has_waited_long_overtakes_a_later_stage():
+    gate, order, done = gate_of(1), [], asyncio.Event()
+    done.set()
+    async with asyncio.TaskGroup() as group, gate.admit(gate.ticket()):
+        old = gate.ticket(stage=1)
+        old = old._replace(urgency=old.urgency + STAGE_AGE + 1)  # as if it had come so much earlier
+        for ticket in (gate.ticket(stage=2), old):
+            group.create_task(hold(gate, ticket, order, done))
+        await settle()
+    assert order[0] == old.number
 
 
 async def test_a_call_cancelled_in_the_tick_of_its_admission_gives_the_permit_back():
-    gate, order, done = Gate(1), [], asyncio.Event()
-    permit = gate.admit()
+    gate, order, done = gate_of(1), [], asyncio.Event()
+    permit = gate.admit(gate.ticket())
     await permit.__aenter__()
-    waiting = asyncio.create_task(hold(gate, (1,), order, done))
+    waiting = asyncio.create_task(hold(gate, gate.ticket(), order, done))
     await settle()
     await permit.__aexit__(None, None, None)
     assert gate.in_flight == 1, "the waiting call is admitted in this very tick"
@@ -60,75 +81,226 @@ async def test_a_call_cancelled_in_the_tick_of_its_admission_gives_the_permit_ba
     assert (gate.in_flight, gate.queued, order) == (0, 0, [])
 
 
-async def test_a_call_cancelled_while_it_waits_leaves_the_queue_and_the_next_one_goes():
-    gate, order, done = Gate(1), [], asyncio.Event()
-    async with asyncio.TaskGroup() as group:
-        async with gate.admit():
-            first = group.create_task(hold(gate, (9,), order, done))
-            group.create_task(hold(gate, (1,), order, done))
-            await settle()
-            first.cancel()
-            await settle()
-            assert gate.queued == 1
+async def test_a_call_cancelled_while_it_waits_leaves_the_queue():
+    gate, order, done = gate_of(1), [], asyncio.Event()
+    async with gate.admit(gate.ticket()):
+        first, second = (asyncio.create_task(hold(gate, gate.ticket(), order, done)) for _ in range(2))
         await settle()
-        assert order == [(1,)]
-        done.set()
-
-
-async def test_a_shut_gate_admits_nobody_and_lets_what_is_in_flight_finish():
-    gate, order, done = Gate(2), [], asyncio.Event()
-    async with asyncio.TaskGroup() as group:
-        group.create_task(hold(gate, (1,), order, done))
+        first.cancel()
         await settle()
-        gate.shut()
-        group.create_task(hold(gate, (2,), order, done))
-        await settle()
-        assert (gate.in_flight, gate.queued, order) == (1, 1, [(1,)])
-        done.set()
-        await settle()
-        assert (gate.in_flight, gate.queued) == (0, 1)
-        gate.open()
-    assert order == [(1,), (2,)]
+        assert gate.queued == 1
+    await settle()
+    assert gate.in_flight == 1
+    done.set()
+    await second
+    assert len(order) == 1
 
 
 async def test_a_larger_limit_admits_at_once_and_a_smaller_one_lets_calls_finish():
-    gate, order, done = Gate(1), [], asyncio.Event()
+    gate, order, done = gate_of(2), [], asyncio.Event()
     async with asyncio.TaskGroup() as group:
-        for number in range(4):
-            group.create_task(hold(gate, (number,), order, done))
+        for _ in range(6):
+            group.create_task(hold(gate, gate.ticket(), order, done))
         await settle()
-        gate.resize(3)
+        gate.resize(gate.lanes[0], 4)
         await settle()
-        assert (gate.in_flight, gate.queued) == (3, 1)
-        gate.resize(1)
+        assert gate.in_flight == 4
+        gate.resize(gate.lanes[0], 1)
         await settle()
-        assert gate.in_flight == 3
+        assert (gate.in_flight, gate.queued) == (4, 2)
         done.set()
-    assert gate.in_flight == 0
-
-
-async def test_permits_survive_random_arrivals_cancellations_and_failures():
-    gate, dice = Gate(4), random.Random(7)
-
-    async def call() -> None:
-        async with gate.admit((dice.randint(0, 3),)):
-            assert gate.in_flight <= 6
-            await asyncio.sleep(dice.random() / 500)
-            if dice.random() < 0.2:
-                raise ValueError
-
-    tasks = [asyncio.create_task(call()) for _ in range(300)]
-    for number in range(300):
-        if number % 10 == 0:
-            gate.resize(dice.randint(1, 6))
-        if number % 5 == 0:
-            await asyncio.sleep(dice.random() / 1000)
-            tasks[dice.randint(0, 299)].cancel()
-    gate.resize(4)
-    await asyncio.gather(*tasks, return_exceptions=True)
     assert (gate.in_flight, gate.queued) == (0, 0)
 
 
-def test_a_gate_without_room_is_refused():
+async def test_a_shut_gate_admits_nobody_until_it_is_opened():
+    gate, order, done = gate_of(2), [], asyncio.Event()
+    gate.shut()
+    task = asyncio.create_task(hold(gate, gate.ticket(), order, done))
+    await settle()
+    assert (gate.in_flight, gate.queued) == (0, 1)
+    gate.open()
+    await settle()
+    assert gate.in_flight == 1
+    done.set()
+    await task
+
+
+async def test_a_call_that_has_to_wait_lets_others_pass_and_keeps_its_place():
+    gate, order, done = gate_of(1), [], asyncio.Event()
+    done.set()
+    early, late = gate.ticket(), gate.ticket()
+
+    async def again() -> None:
+        async with gate.admit(early, not_before=time.monotonic() + 0.05):
+            order.append(early.number)
+
+    began = time.monotonic()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(again())
+        group.create_task(hold(gate, late, order, done))
+        await settle()
+        assert gate.queued == 1
+    assert order == [late.number, early.number]
+    assert time.monotonic() - began >= 0.05
+    async with asyncio.TaskGroup() as group, gate.admit(gate.ticket()):
+        newcomer = gate.ticket()
+        group.create_task(hold(gate, newcomer, order, done))
+        group.create_task(hold(gate, early, order, done))
+        await settle()
+    assert order[-2:] == [early.number, newcomer.number]
+
+
+async def test_many_calls_start_in_bursts_and_not_all_at_once():
+    gate, done = gate_of(100), asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        for _ in range(100):
+            group.create_task(hold(gate, gate.ticket(), [], done))
+        await settle()
+        assert gate.in_flight == 10
+        await asyncio.sleep(0.2)
+        assert gate.in_flight == 100
+        done.set()
+
+
+# --- several endpoints -----------------------------------------------------------------------------------------------
+
+
+async def test_calls_spread_over_the_endpoints_they_may_go_to():
+    lanes = [Lane("one", 4), Lane("two", 4), Lane("other", 4)]
+    gate, done = Gate(lanes), asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        for _ in range(6):
+            group.create_task(hold(gate, gate.ticket(lanes[:2]), [], done))
+        await settle()
+        assert [lane.in_flight for lane in lanes] == [3, 3, 0]
+        done.set()
+
+
+async def test_a_full_endpoint_does_not_hold_up_the_calls_for_another_one():
+    lanes = [Lane("one", 1), Lane("two", 1)]
+    gate, done, order = Gate(lanes), asyncio.Event(), []
+    async with asyncio.TaskGroup() as group:
+        for lane in (lanes[0], lanes[0], lanes[1]):
+            group.create_task(hold(gate, gate.ticket([lane], stage=9 if lane is lanes[0] else 0), order, done))
+        await settle()
+        assert ([lane.in_flight for lane in lanes], gate.queued) == ([1, 1], 1)
+        done.set()
+
+
+async def test_nobody_is_sent_to_a_lost_endpoint_and_all_wait_where_none_is_left():
+    lanes = [Lane("one", 2), Lane("two", 2)]
+    gate, done = Gate(lanes), asyncio.Event()
+    gate.close_lane(lanes[0])
+    async with asyncio.TaskGroup() as group:
+        for _ in range(3):
+            group.create_task(hold(gate, gate.ticket(), [], done))
+        await settle()
+        assert ([lane.in_flight for lane in lanes], gate.queued, gate.limit) == ([0, 2], 1, 2)
+        gate.reopen_lane(lanes[0])
+        await settle()
+        assert ([lane.in_flight for lane in lanes], gate.queued) == ([1, 2], 0)
+        done.set()
+
+
+# --- prefixes --------------------------------------------------------------------------------------------------------
+
+
+async def test_the_first_call_of_a_long_prefix_goes_alone_until_its_first_token():
+    gate, done = gate_of(6), asyncio.Event()
+    async with asyncio.TaskGroup() as group, gate.admit(gate.ticket(prefix=LONG)) as first:
+        for prefix in (LONG, LONG, "short", "short"):
+            group.create_task(hold(gate, gate.ticket(prefix=prefix), [], done))
+        await settle()
+        assert (gate.in_flight, gate.queued) == (3, 2)
+        first.spoke()
+        await settle()
+        assert (gate.in_flight, gate.queued) == (5, 0)
+        done.set()
+
+
+async def test_calls_wait_for_the_first_one_of_their_prefix_for_a_short_time_only():
+    gate, done = gate_of(6), asyncio.Event()
+    async with asyncio.TaskGroup() as group, gate.admit(gate.ticket(prefix=LONG)):
+        for _ in range(2):
+            group.create_task(hold(gate, gate.ticket(prefix=LONG), [], done))
+        await asyncio.sleep(PREFIX_WAIT * 0.8)
+        assert gate.in_flight == 1
+        await asyncio.sleep(PREFIX_WAIT * 0.3)
+        assert gate.in_flight == 3
+        done.set()
+
+
+async def test_when_the_first_call_of_a_prefix_fails_the_next_one_takes_its_part():
+    gate, done = gate_of(6), asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        async with gate.admit(gate.ticket(prefix=LONG)):
+            for _ in range(2):
+                group.create_task(hold(gate, gate.ticket(prefix=LONG), [], done))
+            await settle()
+        await settle()
+        assert (gate.in_flight, gate.queued) == (1, 1)
+        done.set()
+
+
+async def test_a_server_that_keeps_one_prefix_gets_one_at_a_time():
+    gate, done, order = Gate([Lane("small", 4, alone=True)]), asyncio.Event(), []
+    async with asyncio.TaskGroup() as group:
+        tickets = [gate.ticket(prefix=prefix) for prefix in ("a", "b", "a", "b", "a")]
+        for ticket in tickets:
+            group.create_task(hold(gate, ticket, order, done))
+        await settle()
+        assert order == [tickets[n].number for n in (0, 2, 4)]
+        done.set()
+    assert order[3:] == [tickets[n].number for n in (1, 3)]
+
+
+# --- a failing endpoint ----------------------------------------------------------------------------------------------
+
+
+async def test_after_failures_in_a_row_one_call_tries_and_its_first_word_lets_all_go():
+    gate, done = gate_of(20), asyncio.Event()
+    rests: list[float] = []
+    for _ in range(5):
+        async with gate.admit(gate.ticket()) as permit:
+            rests.append(permit.failed())
+    assert rests == [0, 0, 0, 0, 1.0]
+    began = time.monotonic()
+    async with asyncio.TaskGroup() as group:
+        async with gate.admit(gate.ticket()) as permit:
+            assert 0.9 < time.monotonic() - began < 3
+            for _ in range(4):
+                group.create_task(hold(gate, gate.ticket(), [], done))
+            await settle()
+            assert (gate.in_flight, gate.queued) == (1, 4)
+            permit.spoke()
+            await settle()
+            assert gate.in_flight == 5
+        done.set()
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_permits_are_never_lost_under_random_cancellation(seed: int):
+    lanes = [Lane("one", 2), Lane("two", 2), Lane("alone", 1, alone=True)]
+    gate, dice = Gate(lanes), random.Random(seed)
+
+    async def call() -> None:
+        prefix = dice.choice(["", "a", LONG])
+        some = dice.choice([lanes, lanes[:1], lanes[1:]])
+        later = time.monotonic() + dice.uniform(0, 0.01)
+        async with gate.admit(gate.ticket(some, prefix=prefix), later) as permit:
+            if dice.random() < 0.5:
+                permit.spoke()
+            await asyncio.sleep(dice.uniform(0, 0.002))
+
+    tasks = [asyncio.create_task(call()) for _ in range(300)]
+    for task in tasks:
+        if dice.random() < 0.4:
+            await asyncio.sleep(0)
+            task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert (gate.in_flight, gate.queued, [lane.in_flight for lane in lanes]) == (0, 0, [0, 0, 0])
+
+
+def test_a_gate_without_room_is_a_mistake():
     with pytest.raises(ValueError, match="at least one call"):
-        Gate(0)
+        Lane("here", 0)

@@ -5,13 +5,14 @@ import asyncio
 import pytest
 
 from engine.llm.gate import Gate
+from engine.llm.lane import Lane
 from engine.pause import ENDPOINT, Pause, Stopped
 from workspace.runs.events import Event, RunPaused, RunResumed
 
 
 def scene() -> tuple[Pause, list[Event]]:
     events: list[Event] = []
-    return Pause(events.append, Gate(2)), events
+    return Pause(events.append, Gate([Lane("here", 2)])), events
 
 
 async def test_a_persons_pause_outlives_a_lost_endpoint() -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from engine.llm.failures import Refused, Rejected, Transient
-from engine.llm.gate import Gate
+from engine.llm.gate import Gate, Permit
+from engine.llm.lane import Call, Lane
 from engine.llm.limiter import Limiter
-from engine.llm.throttle import Throttle
-from workspace.runs.events import Event, LimiterResized
+from engine.llm.throttle import Heard, Throttle
+from workspace.runs.events import EndpointResting, Event, LimiterResized
 
 
 class Desk:
@@ -20,16 +23,22 @@ class Desk:
         self.events: list[Event] = []
         self.hired: list[int] = []
         self.limiter = Limiter(8)
-        self.gate = Gate(8)
-        self.throttle = Throttle(self.gate, self.limiter, "here", self.events.append)
-        self.throttle.then = self.hired.append
+        self.lane = Lane("here", 8)
+        self.gate = Gate([self.lane])
+        self.throttle = Throttle(self.gate, self.lane, self.limiter, self.events.append)
+        self.throttle.then = lambda: self.hired.append(self.gate.limit)
+
+    @contextmanager
+    def attempt(self, tries: bool = False) -> Iterator[Heard]:
+        with self.throttle.attempt(Permit(self.gate, Call(), self.lane, tries)) as heard:
+            yield heard
 
 
 def test_a_busy_server_lowers_the_limit_at_once_and_everybody_hears_of_it() -> None:
     desk = Desk()
     for _ in range(7):
         desk.limiter.admitted(0.0)
-    with pytest.raises(Rejected), desk.throttle.attempt():
+    with pytest.raises(Rejected), desk.attempt():
         raise Rejected("busy", 1.0)
     assert desk.gate.limit == desk.limiter.limit == 6
     assert desk.hired == [6]
@@ -40,7 +49,7 @@ def test_a_busy_server_lowers_the_limit_at_once_and_everybody_hears_of_it() -> N
 def test_every_attempt_ends_exactly_once_whatever_ends_it(end: BaseException | None) -> None:
     desk = Desk()
     try:
-        with desk.throttle.attempt() as heard:
+        with desk.attempt() as heard:
             heard.piece()
             heard.piece()
             if end:
@@ -53,7 +62,7 @@ def test_every_attempt_ends_exactly_once_whatever_ends_it(end: BaseException | N
 
 def test_a_number_that_a_person_names_stays() -> None:
     desk = Desk()
-    with pytest.raises(Rejected), desk.throttle.attempt():
+    with pytest.raises(Rejected), desk.attempt():
         desk.throttle.fix(3, "wished by somebody")
         raise Rejected("busy")
     desk.throttle.tick()
@@ -62,11 +71,28 @@ def test_a_number_that_a_person_names_stays() -> None:
 
 
 def test_without_a_limiter_the_limit_is_fixed() -> None:
-    throttle = Throttle(gate := Gate(5), None, "here", lambda event: None)
-    with throttle.attempt() as heard:
+    lane = Lane("here", 5)
+    gate = Gate([lane])
+    throttle = Throttle(gate, lane, None, lambda event: None)
+    with throttle.attempt(Permit(gate, Call(), lane, False)) as heard:
         heard.piece()
     throttle.tick()
     assert gate.limit == 5
+
+
+def test_an_endpoint_that_fails_again_and_again_rests_and_the_journal_says_so() -> None:
+    desk = Desk()
+    for _ in range(5):
+        with pytest.raises(Transient), desk.attempt():
+            raise Transient("500: out of order")
+    told = [(e.endpoint, e.seconds, e.reason) for e in desk.events if isinstance(e, EndpointResting)]
+    assert told == [("here", 1.0, "500: out of order")]
+    with pytest.raises(Transient), desk.attempt(tries=True):
+        raise Transient("500: still")
+    assert [e.seconds for e in desk.events if isinstance(e, EndpointResting)] == [1.0, 2.0]
+    with desk.attempt(tries=True) as heard:
+        heard.piece()
+    assert desk.lane.breaker.is_closed
 
 
 async def test_a_server_without_metrics_is_asked_once() -> None:

@@ -449,10 +449,22 @@ class BudgetReached(Event):
     detail: str = ""
 
 
+class EndpointResting(Event):
+    """It failed several times in a row and is left alone for so many seconds; then one call tries."""
+
+    kind = "endpoint.resting"
+    endpoint: str
+    seconds: float
+    reason: str
+
+
 class EndpointLost(Event):
+    """No connection. `left`: how many others can still answer some role."""
+
     kind = "endpoint.lost"
     endpoint: str
     reason: str
+    left: int = 0
 
 
 class EndpointBack(Event):

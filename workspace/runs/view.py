@@ -49,7 +49,8 @@ class RunView(BaseModel):
     outcomes: dict[str, Status] = Field(default_factory=dict)
     scores: dict[str, dict[str, float]] = Field(default_factory=dict)
     usage: Usage = Field(default_factory=Usage)
-    endpoint_lost: str = ""
+    lost: dict[str, str] = Field(default_factory=dict)
+    """Endpoints that do not answer, with the reason."""
     reached: dict[str, float] = Field(default_factory=dict)
     """Caps of the budget that were reached, with the limit at which they were."""
     verdict: Verdict | None = None
@@ -62,6 +63,11 @@ class RunView(BaseModel):
     def ended(self) -> bool:
         """Is there an end event that no later engine took back?"""
         return self.state in ENDED
+
+    @property
+    def endpoint_lost(self) -> str:
+        """Why endpoints do not answer; empty while all do."""
+        return "; ".join(self.lost.values())
 
     def count(self, *states: str) -> int:
         """How many agents are in one of these states."""
@@ -89,6 +95,7 @@ class RunView(BaseModel):
                 self.state, self.why, self.code = "running", "", None
                 if event.fresh:
                     self.lives += 1
+                    self.lost = {}
                     self._forget_live_agents(event)
             case e.RunPausing():
                 self.state, self.why = "pausing", event.why
@@ -279,9 +286,9 @@ class RunView(BaseModel):
             case e.BudgetReached():
                 self.reached[event.cap] = event.limit
             case e.EndpointLost():
-                self.endpoint_lost = event.reason
+                self.lost[event.endpoint] = event.reason
             case e.EndpointBack():
-                self.endpoint_lost = ""
+                self.lost.pop(event.endpoint, None)
             case e.VerdictReached():
                 self.verdict = Verdict(**event.model_dump(exclude={"seq", "time", "t"}))
             case e.GuardFlagged():

@@ -107,6 +107,13 @@ class EndpointSettings(_Section):
         env="T2S_BASE_URL",
         example="http://127.0.0.1:8000/v1",
     )
+    also: tuple[Annotated[str, AfterValidator(_is_plain_url)], ...] = _knob(
+        (),
+        "More servers with the same model; calls are spread over all of them.",
+        flag="--also-url",
+        env="T2S_ALSO_URL",
+        example=["http://127.0.0.1:8001/v1"],
+    )
     model: str | None = _input(
         None, "Name of the model on that server.", flag="--model", env="T2S_MODEL", example="my-model"
     )
@@ -118,7 +125,11 @@ class EndpointSettings(_Section):
     )
     local: bool = _knob(False, "Use the embedded model: no key, no GPU, no account.", flag="--local", env="T2S_LOCAL")
     limit: Annotated[int, Field(ge=1)] | Literal["auto"] = _knob(
-        "auto", "Calls in flight at once; auto finds what the server can take.", flag="--limit", env="T2S_LIMIT"
+        "auto", "Calls in flight at once on each server; auto finds what it can take.", flag="--limit", env="T2S_LIMIT"
+    )
+    rpm: Annotated[int, Field(ge=1)] | Literal["none"] = _knob("none", "The most calls a minute, on each server.")
+    tpm: Annotated[int, Field(ge=1)] | Literal["none"] = _knob(
+        "none", "The most tokens a minute, read and written, on each server."
     )
     wait: float = _knob(
         600.0,
@@ -143,6 +154,15 @@ class SamplingSettings(_Section):
 class RoleSettings(_Section):
     """What one role does differently; whatever is not set follows [endpoint] and [sampling]."""
 
+    base_url: Annotated[str, AfterValidator(_is_plain_url)] | None = _knob(
+        None, "Server of this role, instead of the common ones.", example="http://127.0.0.1:8002/v1"
+    )
+    also: tuple[Annotated[str, AfterValidator(_is_plain_url)], ...] = _knob(
+        (), "More servers of this role.", example=["http://127.0.0.1:8003/v1"]
+    )
+    api_key_env: Annotated[str, AfterValidator(_is_variable_name)] | None = _knob(
+        None, "The variable that holds the key of this role's servers.", example="MERGER_API_KEY"
+    )
     model: str | None = _input(None, "Model of this role.", example="my-larger-model")
     temperature: float | None = _input(None, "Temperature of this role.", example=0.7, ge=0, le=2)
     max_tokens: int | None = _input(None, "The most tokens one reply of this role may have.", example=4096, ge=1)

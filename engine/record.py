@@ -1,0 +1,94 @@
+"""The finished calls of a run: `calls.jsonl`, one line a call, written before anyone uses the reply.
+
+A run that is taken up again asks this record first, so no finished call is paid twice. The key is the digest of what
+the call means (messages, schema, sampling, seed, model, agent, turn), never the endpoint or the transport.
+"""
+
+from __future__ import annotations
+
+import json
+
+from engine.llm.budget import Use, used
+from engine.llm.endpoint import Reply, Request
+from engine.purse import characters
+from engine.window import Windows
+from workspace.files import Appender, read_from
+from workspace.runs.run import RunFolder
+
+
+class Record:
+    """The finished calls of a run on disk; in memory only where each one stands.
+
+    `finished` counts calls, `prompt` and `completion` the tokens that earlier lives paid, `spent` the same with what
+    servers left uncounted estimated, `skipped` unreadable lines;
+    `windows` learns from each line how many tokens the characters of its prompt were.
+    """
+
+    def __init__(self, run: RunFolder, windows: Windows | None = None) -> None:
+        self.windows = windows or Windows()
+        self._path = run.calls
+        self._file = Appender(run.calls)
+        self._places: dict[str, tuple[int, int]] = {}
+        self._by_agent: dict[str, list[str]] = {}
+        self.finished = 0
+        self.prompt = 0
+        self.completion = 0
+        self.spent = Use()
+        self.skipped = 0
+        self._index()
+
+    def find(self, key: str) -> Reply | None:
+        """The reply on record under `key`."""
+        if (place := self._places.get(key)) is None:
+            return None
+        return Reply.model_validate(json.loads(read_from(self._path, *place))["reply"])
+
+    def add(self, key: str, agent: str, turn: int, request: Request, reply: Reply) -> None:
+        """Put a finished call on record. Raises `DiskError`."""
+        read = characters(request)
+        sent = {"model": request.model, "characters": read}
+        row = {"key": key, "agent": agent, "turn": turn, **sent, "reply": reply.model_dump()}
+        self.windows.count(request.model, read, reply.prompt_tokens)
+        line = json.dumps(row, ensure_ascii=False).encode() + b"\n"
+        self._places[key] = (self._file.append(line), len(line))
+        self._by_agent.setdefault(agent, []).append(key)
+        self.finished += 1
+
+    def void(self, agent: str) -> None:
+        """From now on the calls of `agent` count as never made (their cost stays counted)."""
+        if self._by_agent.get(agent):
+            self._file.append(json.dumps({"void": agent}).encode() + b"\n")
+            self._drop(agent)
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _drop(self, agent: str) -> None:
+        for key in self._by_agent.pop(agent, ()):
+            self._places.pop(key, None)
+
+    def _index(self) -> None:
+        offset, rest = 0, b""
+        while chunk := read_from(self._path, offset + len(rest)):
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                self._note(line, offset)
+                offset += len(line) + 1
+
+    def _note(self, line: bytes, offset: int) -> None:
+        try:
+            row = json.loads(line)
+            if "void" in row:
+                self._drop(row["void"])
+                return
+            self._places[row["key"]] = (offset, len(line))
+            self._by_agent.setdefault(row["agent"], []).append(row["key"])
+            self.finished += 1
+            reply, read = row["reply"], row.get("characters", 0)
+            prompt, completion = reply["prompt_tokens"], reply["completion_tokens"]
+            self.prompt += prompt or 0
+            self.completion += completion or 0
+            self.spent += used(prompt, completion, read, len(reply["text"]) + len(reply.get("reasoning", "")))
+            self.windows.count(row.get("model", ""), read, prompt)
+        except (ValueError, KeyError, TypeError):
+            self.skipped += 1
