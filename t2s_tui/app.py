@@ -23,7 +23,9 @@ from textual.screen import Screen
 
 from t2s_tui.feed import Changes, Feed
 from t2s_tui.keys import APP, bindings, keymap_file, known_ids, user_keymap
+from t2s_tui.plan import Plan
 from t2s_tui.screens.base import Base
+from t2s_tui.screens.estimate import EstimateScreen
 from t2s_tui.screens.help import HelpScreen
 from t2s_tui.screens.live import LiveScreen
 from t2s_tui.screens.runs import RunsScreen
@@ -45,6 +47,8 @@ SLOW_AFTER = 3
 
 class T2SApp(Textual[int]):
     """`run` None opens the list of runs in `runs`. The value of `run` is the exit code for the shell.
+
+    With a `plan` the app only asks whether it may begin, and ends; `agreed` is the answer.
 
     `fps` is how often the whole screen follows, `readonly` forbids every wish and edit, `now` replaces the clock of
     the feed (pictures), `look` the palette and glyphs.
@@ -74,6 +78,7 @@ class T2SApp(Textual[int]):
         runs: Path,
         run: RunFolder | None = None,
         *,
+        plan: Plan | None = None,
         fps: int | None = None,
         readonly: bool = False,
         now: Callable[[], float] = time.time,
@@ -85,6 +90,8 @@ class T2SApp(Textual[int]):
         self.fps = max(1, fps or FPS)
         self.readonly = readonly
         self.feed: Feed | None = None
+        self.agreed = False
+        self._plan = plan
         self._first = run
         self._now = now
         self._filters.append(Harmless())
@@ -101,10 +108,17 @@ class T2SApp(Textual[int]):
         self.theme = self.look.name
         self._take_keymap()
         self._listen_to_signals()
+        if self._plan is not None:
+            self.push_screen(EstimateScreen(self._plan), self._answered)
+            return
         self.push_screen(RunsScreen(self.runs))
         if self._first is not None:
             self.open_run(self._first)
         self.set_interval(1 / (FAST if self.fps >= FPS else self.fps), self._tick)
+
+    def _answered(self, agreed: bool | None) -> None:
+        self.agreed = bool(agreed)
+        self.exit(0)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our own colours, known before the theme is."""

@@ -174,6 +174,13 @@ def count(number: float) -> str:
     return f"{number:.0f}"
 
 
+def money(amount: float) -> str:
+    """`0.0042`, `1.50`, `1,204.00`: in whatever currency the prices are."""
+    if amount == 0 or abs(amount) >= 0.1:
+        return f"{amount:,.2f}"
+    return f"{amount:.4f}" if abs(amount) >= 0.001 else f"{amount:.6f}"
+
+
 def plural(number: int, one: str, many: str = "") -> str:
     """`1 merge`, `3 merges`."""
     return f"{number} {one if number == 1 else many or one + 's'}"

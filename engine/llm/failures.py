@@ -133,6 +133,8 @@ def _broken(error: BaseException, kinds: set[str], target: Target) -> CallFailed
     where = target.whole
     if _was_connected(error.__cause__):
         return Transient(f"the call to {where} broke off: {_words(error)}")
+    if why := _why_no_connection(error.__cause__):
+        return Unreachable(f"cannot reach {where}: {why}; is the server running, and is the address right?")
     if "ConnectTimeout" in kinds:
         return Unreachable(f"cannot reach {where}: no connection came about in time; is the address right?")
     if "ConnectError" in kinds or isinstance(error, ConnectionRefusedError):
@@ -149,6 +151,16 @@ def _was_connected(cause: BaseException | None) -> bool:
     kinds = {kind.__name__ for kind in type(cause).__mro__}
     stood = kinds & {"ServerDisconnectedError", "ClientOSError"}
     return bool(stood) and not kinds & {"ClientConnectorError", "ServerTimeoutError"}
+
+
+def _why_no_connection(cause: BaseException | None) -> str:
+    """In the system's words, where a connection was refused or the name is unknown. The aiohttp transport says that
+    time ran out for these too."""
+    if cause is None or "ClientConnectorError" not in {kind.__name__ for kind in type(cause).__mro__}:
+        return ""
+    system = cause.__cause__ or cause
+    words = "connection refused" if isinstance(system, ConnectionRefusedError) else getattr(system, "strerror", "")
+    return words or _words(cause)
 
 
 def refusal(answer: Answer, target: Target) -> CallFailed:

@@ -14,12 +14,31 @@ from t2s_tui.text import safe_lines
 from workspace.errors import ConfigError
 from workspace.guard.ruleset import Ruleset, ruleset
 from workspace.runs.run import RunFolder, find_run
-from workspace.settings.config import load_config
+from workspace.settings.config import SETTINGS, expects, load_config
 from workspace.settings.rule_names import switchable
 
 Face = Literal["tui", "plain", "json"]
 RUN = "id of a run, the beginning of one, a path, or `last`"
 OF_THE_RULES = ("T2S_RULES__", "T2S_BUDGETS__")
+METAVARS = {
+    "--about": "TEXT",
+    "--api-key-env": "NAME",
+    "--base-url": "URL",
+    "--budget-cost": "X|none",
+    "--budget-requests": "N|none",
+    "--budget-seconds": "S|none",
+    "--budget-tokens": "N|none",
+    "--create": "NAME",
+    "--domain": "NAME[:FAMILY]",
+    "--family": "NAME",
+    "--hold-after": "STAGE",
+    "--labels": "FILE",
+    "--limit": "N|auto",
+    "--price-completion": "X",
+    "--price-prompt": "X",
+    "--skill": "DIR",
+    "--traces": "PATH",
+}
 OF_THE_FOLDER = ("HOME", "XDG_CONFIG_HOME", "T2S_RUNS")
 
 
@@ -42,6 +61,25 @@ def add_run(parser: argparse.ArgumentParser) -> None:
 def add_json(parser: argparse.ArgumentParser, what: str) -> None:
     """`--json` where a script may want it."""
     parser.add_argument("--json", action="store_true", help=what)
+
+
+def add_setting(parser: argparse.ArgumentParser, flag: str, key: str) -> None:
+    """A setting as an option; its value lies under the dotted key, None where it was not given."""
+    setting = SETTINGS[key]
+    if setting.default is False:
+        parser.add_argument(flag, dest=key, action="store_true", default=None, help=setting.sentence)
+        return
+    many = "+" if setting.default == () else None
+    words = setting.sentence.replace("%", "%%")
+    if (takes := expects(setting)).startswith("one of"):
+        words += f" ({takes})"
+    parser.add_argument(flag, dest=key, metavar=_metavar(flag, setting.default), nargs=many, help=words)
+
+
+def _metavar(flag: str, default: object) -> str:
+    if flag in METAVARS:
+        return METAVARS[flag]
+    return "N" if isinstance(default, int) else "X" if isinstance(default, float) else flag.rpartition("-")[2].upper()
 
 
 def add_faces(parser: argparse.ArgumentParser) -> None:

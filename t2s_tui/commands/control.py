@@ -7,7 +7,17 @@ import getpass
 import time
 
 from t2s_tui import host
-from t2s_tui.commands.common import add_faces, add_json, add_run, example, face, has_screen, print_json, the_run
+from t2s_tui.commands.common import (
+    add_faces,
+    add_json,
+    add_run,
+    add_setting,
+    example,
+    face,
+    has_screen,
+    print_json,
+    the_run,
+)
 from t2s_tui.commands.watching import show
 from t2s_tui.plain import Interrupts
 from t2s_tui.text import plural, safe
@@ -17,7 +27,7 @@ from workspace.runs.events import WishGranted, WishRefused
 from workspace.runs.journal import read_events
 from workspace.runs.run import RunFolder, alive, load_view
 from workspace.runs.wishes import Wish, WishKind, leave_wish
-from workspace.settings.config import FLAGS, KNOBS, SETTINGS, load_config, value_of
+from workspace.settings.config import FLAGS, KNOBS, load_config, value_of
 
 PATIENCE = 5.0
 LOOK = 0.05
@@ -56,11 +66,7 @@ def configure_retry(parser: argparse.ArgumentParser) -> None:
 def _configure_going_on(parser: argparse.ArgumentParser) -> None:
     add_run(parser)
     for flag, key in KNOB_FLAGS.items():
-        setting = SETTINGS[key]
-        if setting.default is False:
-            parser.add_argument(flag, dest=key, action="store_true", default=None, help=setting.sentence)
-        else:
-            parser.add_argument(flag, dest=key, metavar=flag.rpartition("-")[2].upper(), help=setting.sentence)
+        add_setting(parser, flag, key)
     parser.add_argument("--accept-changes", action="store_true", help="redo what read an input that has changed")
     parser.add_argument("--replan", action="store_true", help="make the merge plan anew from all patches")
     parser.add_argument("--detach", action="store_true", help="start the engine and return")

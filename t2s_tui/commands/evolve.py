@@ -3,46 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from t2s_tui import host
-from t2s_tui.commands.common import Face, add_faces, add_runs, example, face, has_screen, print_json
+from t2s_tui.commands.common import Face, add_faces, add_runs, add_setting, example, face, has_screen, print_json
 from t2s_tui.commands.watching import show
 from t2s_tui.plain import Interrupts
+from t2s_tui.plan import plan_of
 from t2s_tui.text import safe
 from workspace.errors import InputError
 from workspace.files import read_toml
 from workspace.ids import slug
-from workspace.reports.estimate import Estimate, Facts, estimate
 from workspace.runs.run import RunFolder
-from workspace.runs.start import new_run, starter_skill, survey
-from workspace.settings.config import FLAGS, SETTINGS, Config, Loaded, check_runnable, expects, load_config
-from workspace.skills.skill import load_skill
+from workspace.runs.start import new_run, starter_skill
+from workspace.settings.config import FLAGS, Config, Loaded, check_runnable, is_remote, load_config
 
 NOT_FOR_RUN = ("--runs",)
+REFUSED = 3  # as when a person stops a run
 FIRST_FAMILY = "date"
-METAVARS = {
-    "--api-key-env": "NAME",
-    "--base-url": "URL",
-    "--budget-cost": "X|none",
-    "--budget-requests": "N|none",
-    "--budget-seconds": "S|none",
-    "--budget-tokens": "N|none",
-    "--create": "NAME",
-    "--domain": "NAME[:FAMILY]",
-    "--family": "NAME",
-    "--hold-after": "STAGE",
-    "--labels": "FILE",
-    "--limit": "N|auto",
-    "--skill": "DIR",
-    "--about": "TEXT",
-    "--traces": "PATH",
-}
 OF_THE_MACHINE = ("HOME", "XDG_CONFIG_HOME", "T2S_RUNS")
 
 
@@ -53,8 +34,9 @@ def configure_run(parser: argparse.ArgumentParser) -> None:
     )
     for flag, key in FLAGS.items():
         if flag not in NOT_FOR_RUN:
-            _add_setting(parser, flag, key)
+            add_setting(parser, flag, key)
     parser.add_argument("--dry-run", action="store_true", help="print the plan and an estimate; no call, no folder")
+    _add_yes(parser)
     parser.add_argument("--detach", action="store_true", help="start the engine and return")
     add_faces(parser)
     add_runs(parser)
@@ -65,29 +47,16 @@ def configure_demo(parser: argparse.ArgumentParser) -> None:
     example(parser, "t2s demo --family money --plain")
     parser.add_argument("--family", default=FIRST_FAMILY, metavar="NAME", help="date, money or queue (default: date)")
     for flag in ("--base-url", "--model", "--api-key-env"):
-        _add_setting(parser, flag, FLAGS[flag])
+        add_setting(parser, flag, FLAGS[flag])
+    _add_yes(parser)
     parser.add_argument("--detach", action="store_true", help="start the engine and return")
     add_faces(parser)
     add_runs(parser)
     parser.set_defaults(act=_demo)
 
 
-def _add_setting(parser: argparse.ArgumentParser, flag: str, key: str) -> None:
-    setting = SETTINGS[key]
-    if setting.default is False:
-        parser.add_argument(flag, dest=key, action="store_true", default=None, help=setting.sentence)
-        return
-    many = "+" if setting.default == () else None
-    words = setting.sentence.replace("%", "%%")
-    if (takes := expects(setting)).startswith("one of"):
-        words += f" ({takes})"
-    parser.add_argument(flag, dest=key, metavar=_metavar(flag, setting.default), nargs=many, help=words)
-
-
-def _metavar(flag: str, default: object) -> str:
-    if flag in METAVARS:
-        return METAVARS[flag]
-    return "N" if isinstance(default, int) else "X" if isinstance(default, float) else flag.rpartition("-")[2].upper()
+def _add_yes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--yes", action="store_true", help="begin without asking, however much it may use")
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -132,6 +101,9 @@ def _resolve(arguments: argparse.Namespace, env: Mapping[str, str]) -> Loaded:
 
 def _evolve(config: Config, arguments: argparse.Namespace, label: str, *, demo: bool = False) -> int:
     how = face(arguments)
+    if not _may_spend(config, arguments, how):
+        print("t2s: not started; nothing was called and nothing was written", file=sys.stderr)
+        return REFUSED
     if config.endpoint.local and (code := host.tool("engine.llm.local", ["install"], quiet=how == "json")):
         return code  # it has said why
     run = new_run(config, runs=Path(config.run.runs).expanduser(), label=label)
@@ -161,11 +133,10 @@ def _detached(run: RunFolder, how: Face) -> int:
 
 def _show_foreign_endpoint(loaded: Loaded) -> None:
     """A settings file found in a folder may send a key somewhere new: say so, and ask where somebody can answer."""
-    if not loaded.foreign_endpoint:
+    if not loaded.sends:
         return
-    endpoint, origins = loaded.config.endpoint, loaded.origins
-    place = origins["endpoint.base_url"]
-    print(f"t2s: {place} sends the key in {endpoint.api_key_env} to {endpoint.base_url}", file=sys.stderr)
+    for sentence in loaded.sends:
+        print(f"t2s: {sentence}", file=sys.stderr)
     if has_screen() and input("send it there? [y/N] ").strip().lower() not in ("y", "yes"):
         raise InputError("not started; give --base-url and --api-key-env to say where a key may go")
 
@@ -177,45 +148,28 @@ def _label(config: Config) -> str:
 
 
 def _dry_run(config: Config, *, as_json: bool) -> int:
-    facts = _facts(config)
-    guess = estimate(config, facts)
+    plan = plan_of(config)
     if as_json:
-        print_json(_estimate_table(config, facts, guess))
+        print_json(plan.table())
         return 0
-    print(f"skill {config.skill.create or config.skill.path}, model {_model(config)}, source {config.source}")
-    if facts.total:
-        print(f"{facts.total} trajectories: {facts.failed} failed, {facts.passed} passed")
-    print(f"{'stage':<10}{'units':>8}{'calls':>8}{'tokens read':>14}{'written':>12}")
-    for row in (*guess.rows, ("all", guess.units, guess.calls, guess.prompt, guess.completion)):
-        stage, units, calls, prompt, completion = row
-        print(f"{stage:<10}{units:>8,}{calls:>8,}{prompt:>14,}{completion:>12,}")
-    print("an estimate; nothing was called and nothing was written")
+    print("\n".join([*plan.lines(), "an estimate; nothing was called and nothing was written"]))
     return 0
 
 
-def _facts(config: Config) -> Facts:
-    skill = load_skill(Path(config.skill.path).expanduser()) if config.skill.path else None
-    size = sum(len(text) for _, text in skill.texts()) // 4 if skill else 400
-    if not config.traces.paths:
-        return Facts(size)
-    labels = Path(config.traces.labels).expanduser() if config.traces.labels else None
-    seen = survey([Path(path).expanduser() for path in config.traces.paths], labels)
-    outcomes = seen.outcomes
-    return Facts(size, len(seen.names), outcomes["fail"], outcomes["pass"], seen.size // 4)
+def _may_spend(config: Config, arguments: argparse.Namespace, how: Face) -> bool:
+    """Has somebody who can answer agreed to a run above the threshold? Without anybody it is only told: a script must
+    never hang on a question."""
+    if arguments.yes or not is_remote(config):
+        return True
+    plan = plan_of(config)
+    if not plan.why_ask:
+        return True
+    if how == "tui" and not arguments.detach:
+        from t2s_tui.commands.screen import ask
 
-
-def _estimate_table(config: Config, facts: Facts, guess: Estimate) -> dict[str, Any]:
-    stages = {row.stage: row._asdict() | {"stage": row.stage} for row in guess.rows}
-    return {
-        "dry_run": True,
-        "trajectories": facts.total,
-        "stages": list(stages.values()),
-        "units": {"total": guess.units},
-        "calls": guess.calls,
-        "tokens": {"prompt": guess.prompt, "completion": guess.completion},
-        "config": json.loads(config.model_dump_json(exclude_none=True)),
-    }
-
-
-def _model(config: Config) -> str:
-    return "embedded" if config.endpoint.local else f"{config.endpoint.model} at {config.endpoint.base_url}"
+        return ask(plan)
+    print(f"t2s: this run may use {plan.amount}, {plan.why_ask}; {plan.caps}", file=sys.stderr)
+    if how == "json" or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return True
+    print("begin? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")

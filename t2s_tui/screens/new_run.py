@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,14 +18,16 @@ from textual.widgets import Input, Static
 
 from t2s_tui import host
 from t2s_tui.keys import Key, bindings
+from t2s_tui.plan import plan_of
 from t2s_tui.screens.base import Base
+from t2s_tui.screens.estimate import EstimateScreen
 from t2s_tui.text import safe, safe_lines, wrap
 from t2s_tui.widgets.canvas import BLANK, Canvas, Line, Span, row
 from t2s_tui.widgets.status import Footer, Hint
 from workspace.errors import T2SError
 from workspace.runs.run import RunFolder
 from workspace.runs.start import new_run
-from workspace.settings.config import check_runnable, load_config
+from workspace.settings.config import check_runnable, is_remote, load_config
 from workspace.settings.settings import SETTINGS, Config
 
 FORM = (Key("form.start", "ctrl+s,f2", "start", "ctrl+s f2", "start", "Start the run."),)
@@ -189,7 +192,7 @@ class NewRunScreen(Base):
             words.append(flag if value is True else f"{flag} {shown}")
         return safe(" ".join(words))
 
-    @work
+    @work(exclusive=True, group="start")
     async def action_start(self) -> None:
         try:
             loaded = load_config(file=None, cwd=Path.cwd(), env=os.environ, flags=self.values())
@@ -197,10 +200,28 @@ class NewRunScreen(Base):
         except T2SError as error:
             self.query_one(Sentence).say(str(error), bad=True)
             return
+        if not await self._may_spend(loaded.config):
+            return
         if loaded.config.endpoint.local and not self._installed():
             return
         self.query_one(Sentence).say("starting …")
         self._begin(loaded.config)
+
+    async def _may_spend(self, config: Config) -> bool:
+        """Where the run may use more than is let pass, the person says so first; nothing is written until then."""
+        if not is_remote(config):
+            return True
+        sentence = self.query_one(Sentence)
+        sentence.say("looking at what it may use …")
+        try:
+            plan = await asyncio.to_thread(plan_of, config)
+        except T2SError as error:
+            sentence.say(str(error), bad=True)
+            return False
+        if not plan.why_ask or await self.app.push_screen_wait(EstimateScreen(plan)):
+            return True
+        sentence.say("not started; nothing was called and nothing was written")
+        return False
 
     def _installed(self) -> bool:
         """Fetching the embedded model shows its progress on the normal screen."""

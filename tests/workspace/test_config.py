@@ -229,12 +229,16 @@ def test_a_found_file_cannot_name_code_but_a_flag_can(tmp_path: Path) -> None:
         (f'[endpoint]\nbase_url = "{URL}"\n', {"OPENAI_API_KEY": "k", "T2S_BASE_URL": "http://mine/v1"}, False),
         ('[endpoint]\napi_key_env = "CLOUD"\n', {"CLOUD": "k", "OPENAI_BASE_URL": URL}, True),
         ("[endpoint]\nlocal = true\n", {"OPENAI_API_KEY": "k"}, False),
+        (f'[endpoint]\nalso = ["{URL}"]\n', {"OPENAI_API_KEY": "k", "T2S_BASE_URL": "http://mine/v1"}, True),
+        (f'[roles.merger]\nbase_url = "{URL}"\n', {"OPENAI_API_KEY": "k", "T2S_BASE_URL": "http://mine/v1"}, True),
+        (f'[roles.merger]\nbase_url = "{URL}"\napi_key_env = "CLOUD"\n', {"CLOUD": "k", "T2S_LOCAL": "true"}, True),
+        (f'[roles.merger]\nbase_url = "{URL}"\napi_key_env = "CLOUD"\n', {"T2S_LOCAL": "true"}, False),
     ],
 )
 def test_a_file_that_redirects_a_key_of_the_environment_is_noticed(
     tmp_path: Path, text: str, env: dict[str, str], foreign: bool
 ) -> None:
-    assert load(tmp_path, text, env).foreign_endpoint is foreign
+    assert bool(load(tmp_path, text, env).sends) is foreign
 
 
 def test_the_template_is_valid_and_changes_nothing(tmp_path: Path) -> None:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import ceil
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from workspace.runs.events import STAGES, Stage
-from workspace.settings.config import Config
+from workspace.settings.config import Config, is_remote
+from workspace.settings.spending import PriceSettings
 
+MILLION = 1_000_000
 CHARS_PER_TOKEN = 4
 LESSONS = 2
 ROLE_PROMPT = 400
@@ -36,13 +38,14 @@ class Facts(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One stage: units of work, model calls, and the tokens they read and write."""
+    """One stage: units of work, model calls, the tokens they read and write, and what these cost (None: not known)."""
 
     stage: Stage
     units: int
     calls: int
     prompt: int
     completion: int
+    cost: float | None = None
 
 
 class Estimate(NamedTuple):
@@ -66,9 +69,20 @@ class Estimate(NamedTuple):
     def completion(self) -> int:
         return sum(row.completion for row in self.rows)
 
+    @property
+    def tokens(self) -> int:
+        """Read and written together."""
+        return self.prompt + self.completion
+
+    @property
+    def cost(self) -> float | None:
+        """In the currency of [prices]; None where a price is not known."""
+        costs = [row.cost for row in self.rows]
+        return None if None in costs or not costs else round(sum(cost for cost in costs if cost is not None), 6)
+
 
 def estimate(config: Config, facts: Facts) -> Estimate:
-    """Units, calls and tokens of the whole run, all rounds and seeds included."""
+    """Units, calls, tokens and cost of the whole run, all rounds and seeds included."""
     analysed = _analysed(config, facts)
     read = min(facts.trajectory, MOST_READ)
     merges = merge_nodes(analysed, config.merge.fan_in)
@@ -83,7 +97,32 @@ def estimate(config: Config, facts: Facts) -> Estimate:
     }
     if config.endpoint.local or config.style.replies == "lines":
         rows["propose"] = rows["propose"]._replace(calls=0, prompt=0, completion=0)  # edits are placed by program
-    return Estimate(tuple(rows[stage] for stage in STAGES if stage in rows and rows[stage].units))
+    return Estimate(tuple(_priced(rows[s], config.prices) for s in STAGES if s in rows and rows[s].units))
+
+
+def why_ask(config: Config, guess: Estimate) -> str:
+    """Why a person is asked before this run spends anything, as the end of a sentence; empty where nobody is.
+
+    A cap below the threshold is an answer already, and the embedded model costs nothing.
+    """
+    limits, cost = config.spending, guess.cost
+    if not is_remote(config):
+        return ""
+    if limits.confirm != "none" and _at_most(guess.tokens, limits.tokens) > limits.confirm:
+        return f"more than the {limits.confirm:,} tokens that spending.confirm lets pass"
+    if limits.confirm_cost != "none" and cost is not None and _at_most(cost, limits.cost) > limits.confirm_cost:
+        return f"more than the {limits.confirm_cost:,g} that spending.confirm_cost lets pass"
+    return ""
+
+
+def _at_most(amount: float, cap: float | Literal["none"]) -> float:
+    return amount if cap == "none" else min(amount, cap)
+
+
+def _priced(row: Row, prices: PriceSettings) -> Row:
+    if prices.prompt is None or prices.completion is None:
+        return row
+    return row._replace(cost=round((row.prompt * prices.prompt + row.completion * prices.completion) / MILLION, 6))
 
 
 def merge_nodes(patches: int, fan_in: int) -> int:

@@ -20,6 +20,7 @@ from workspace.errors import ConfigError, InputError, at
 from workspace.files import parse_toml, read_text
 from workspace.settings.config_faults import expects, told_faults, unknown_variable
 from workspace.settings.config_files import commented_template, config_table, dump_config, key_lines, line_of
+from workspace.settings.servers import EMBEDDED, all_servers, servers
 from workspace.settings.settings import (
     FLAGS,
     KNOBS,
@@ -66,9 +67,11 @@ __all__ = [
 
 FOLDER_FILE = "t2s.toml"
 MIN_VALIDATION = 6
+BOTH_PRICES = "needs both prices: --price-prompt and --price-completion, or both under [prices] in a settings file"
 # Ours as well, but read where they are needed; without this list T2S_MODELS would pass for a mistyped T2S_MODEL.
 OTHER_VARIABLES = frozenset({"T2S_ASCII", "T2S_LOCAL_KEY", "T2S_MODELS", "T2S_SHARED_DATA", "T2S_THEME"})
 EITHER_OR = (("skill.path", "skill.create"), ("endpoint.base_url", "endpoint.local"))
+WHERE = ("base_url", "also", "api_key_env")  # what decides where a key goes
 PATHS = ("skill.path", "traces.paths", "traces.labels", "run.runs")
 _CODE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+|.*:.*")
 
@@ -76,13 +79,13 @@ _CODE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+|.*:.*")
 class Loaded(NamedTuple):
     """The resolved configuration and where each setting came from ("t2s.toml:12", "--model", "default").
 
-    `foreign_endpoint`: a file in this folder decides where a key from the environment is sent. A face shows that
-    once before the first call.
+    `sends`: sentences, one for each key from the environment that a file in this folder decides to send somewhere. A
+    face shows them once before the first call.
     """
 
     config: Config
     origins: Mapping[str, str]
-    foreign_endpoint: bool = False
+    sends: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,7 @@ def load_config(*, file: Path | None, cwd: Path, env: Mapping[str, str], flags: 
         raise ConfigError("\n".join(faults))
     config = Config.model_validate(_nest(values))
     origins = {key: origins.get(key, "default") for key in SETTINGS}
-    return Loaded(config, origins, _is_foreign(config, layers, env))
+    return Loaded(config, origins, tuple(_sends(config, origins, layers, env)))
 
 
 def check_runnable(loaded: Loaded) -> None:
@@ -134,9 +137,18 @@ def check_runnable(loaded: Loaded) -> None:
 
 def unpriced(config: Config) -> str:
     """What is wrong where a cap on cost stands without both prices; empty where nothing is."""
-    if config.spending.cost == "none" or None not in (config.prices.prompt, config.prices.completion):
+    if config.spending.cost == "none" or _is_priced(config):
         return ""
-    return "a cap on cost needs both prices: prompt and completion under [prices] in a settings file"
+    return f"a cap on cost {BOTH_PRICES}"
+
+
+def is_remote(config: Config) -> bool:
+    """Does any role call a server, so that tokens may cost money?"""
+    return any(server != EMBEDDED for server in all_servers(config))
+
+
+def _is_priced(config: Config) -> bool:
+    return None not in (config.prices.prompt, config.prices.completion)
 
 
 def _lacks(loaded: Loaded) -> Iterator[str]:
@@ -150,12 +162,17 @@ def _lacks(loaded: Loaded) -> Iterator[str]:
     if loaded.config.run.rounds > 1 and not domain.name:
         origin = loaded.origins["run.rounds"]
         yield f"{origin}: a second round needs tasks to try the new skill on: give --domain NAME, or one round"
-    if not endpoint.local and not endpoint.base_url:
+    nameless = [role for role in ROLES if not role_model(loaded.config, role).model]
+    if any(not servers(loaded.config, role) for role in ROLES):
         yield "no model: give --base-url URL and --model NAME, or --local for the embedded one"
-    elif not endpoint.local and not endpoint.model:
+    elif not endpoint.local and nameless:
         yield "no model: --base-url needs --model NAME beside it"
+    if endpoint.also and not endpoint.base_url:
+        yield f"{loaded.origins['endpoint.also']}: endpoint.also names more servers beside endpoint.base_url; give both"
     if unpriced(loaded.config):
         yield f"{loaded.origins['spending.cost']}: {unpriced(loaded.config)}"
+    if loaded.config.spending.confirm_cost != "none" and is_remote(loaded.config) and not _is_priced(loaded.config):
+        yield f"{loaded.origins['spending.confirm_cost']}: spending.confirm_cost {BOTH_PRICES}"
     if domain.name and 0 < domain.validation < MIN_VALIDATION:
         origin = loaded.origins["domain.validation"]
         yield (
@@ -269,23 +286,31 @@ def _outvoted(taken: Mapping[str, Any]) -> Iterator[str]:
             yield one
 
 
-def _is_foreign(config: Config, layers: list[_Layer], env: Mapping[str, str]) -> bool:
-    endpoint = config.endpoint
-    if endpoint.local or not endpoint.base_url or not env.get(endpoint.api_key_env):
-        return False
+def _sends(config: Config, origins: Mapping[str, str], layers: list[_Layer], env: Mapping[str, str]) -> Iterator[str]:
+    """What files found in this folder send where: their layers decide, and none of the user's own says the same."""
     found = [layer for layer in layers if layer.kind in ("folder", "named")]
     ours = [layer for layer in layers if layer not in found]
-    return any(
-        _given(layer.values, key) and value_of(config, key) not in [_cleaned(one, key) for one in ours]
-        for layer in found
-        for key in ("endpoint.base_url", "endpoint.api_key_env")
-        if _cleaned(layer, key) == value_of(config, key)
-    )
+    for server, roles in all_servers(config).items():
+        if server == EMBEDDED or not env.get(server.api_key_env):
+            continue
+        deciding = [f"{table}.{name}" for table in ("endpoint", *(f"roles.{r}" for r in roles)) for name in WHERE]
+        for key in deciding:
+            said = {server.base_url, server.api_key_env} & _words(value_of(config, key))
+            if any(said & _given_words(layer, key) for layer in found) and not any(
+                said <= _given_words(layer, key) for layer in ours
+            ):
+                yield f"{origins[key]} sends the key in {server.api_key_env} to {server.base_url}"
+                break
 
 
-def _cleaned(layer: _Layer, key: str) -> str | None:
-    given = _dig(layer.values, key)
-    return given.rstrip("/") if isinstance(given, str) else None
+def _given_words(layer: _Layer, key: str) -> set[str]:
+    return _words(_dig(layer.values, key))
+
+
+def _words(value: Any) -> set[str]:
+    """A text, or the texts of a list, as they are compared."""
+    words = cast("list[Any]", value) if isinstance(value, list | tuple) else [value]
+    return {word.rstrip("/") for word in words if isinstance(word, str)}
 
 
 def _plain(value: object) -> Any:

@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal, NamedTuple, cast, get_args
 
 from pydantic import AfterValidator, BaseModel, Field
 
+from workspace.settings.endpoint import Address, EndpointSettings, VariableName
+from workspace.settings.endpoint import TimeoutSettings as TimeoutSettings
 from workspace.settings.fields import Kind
 from workspace.settings.fields import Section as _Section
 from workspace.settings.fields import as_content as _content
@@ -27,21 +29,6 @@ Source = Literal["error", "success", "combined"]
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
 
 ROLES: tuple[Role, ...] = get_args(Role)
-
-
-def _is_variable_name(name: str) -> str:
-    if not name.isidentifier() or not name.isascii():
-        raise ValueError("name an environment variable here, never the key itself")
-    return name
-
-
-def _is_plain_url(url: str) -> str:
-    scheme, found, rest = url.partition("://")
-    if scheme not in ("http", "https") or not found or not rest.strip("/"):
-        raise ValueError("write the whole address, for example http://127.0.0.1:8000/v1")
-    if "@" in rest.partition("/")[0]:
-        raise ValueError("no user name or password in the address; name a key variable in endpoint.api_key_env")
-    return url.rstrip("/")
 
 
 class SkillSettings(_Section):
@@ -88,59 +75,6 @@ class DomainSettings(_Section):
     seed: int = _input(1, "Seed of the tasks and of their split.", flag="--domain-seed", ge=0)
 
 
-class TimeoutSettings(_Section):
-    """When a call to the model counts as lost, in seconds."""
-
-    connect: float = _knob(5.0, "Seconds until a connection must stand.", gt=0)
-    first_token: float = _knob(600.0, "Seconds until the first word of a reply.", gt=0)
-    idle: float = _knob(60.0, "Seconds between two pieces of a reply.", gt=0)
-    total: float = _knob(1800.0, "Seconds for one whole reply.", gt=0)
-
-
-class EndpointSettings(_Section):
-    """The model server: any OpenAI-compatible address, or the embedded model."""
-
-    base_url: Annotated[str, AfterValidator(_is_plain_url)] | None = _knob(
-        None,
-        "Address of an OpenAI-compatible server.",
-        flag="--base-url",
-        env="T2S_BASE_URL",
-        example="http://127.0.0.1:8000/v1",
-    )
-    also: tuple[Annotated[str, AfterValidator(_is_plain_url)], ...] = _knob(
-        (),
-        "More servers with the same model; calls are spread over all of them.",
-        flag="--also-url",
-        env="T2S_ALSO_URL",
-        example=["http://127.0.0.1:8001/v1"],
-    )
-    model: str | None = _input(
-        None, "Name of the model on that server.", flag="--model", env="T2S_MODEL", example="my-model"
-    )
-    api_key_env: Annotated[str, AfterValidator(_is_variable_name)] = _knob(
-        "OPENAI_API_KEY",
-        "The environment variable that holds the key; the key itself is never written to a file.",
-        flag="--api-key-env",
-        env="T2S_API_KEY_ENV",
-    )
-    local: bool = _knob(False, "Use the embedded model: no key, no GPU, no account.", flag="--local", env="T2S_LOCAL")
-    limit: Annotated[int, Field(ge=1)] | Literal["auto"] = _knob(
-        "auto", "Calls in flight at once on each server; auto finds what it can take.", flag="--limit", env="T2S_LIMIT"
-    )
-    rpm: Annotated[int, Field(ge=1)] | Literal["none"] = _knob("none", "The most calls a minute, on each server.")
-    tpm: Annotated[int, Field(ge=1)] | Literal["none"] = _knob(
-        "none", "The most tokens a minute, read and written, on each server."
-    )
-    wait: float = _knob(
-        600.0,
-        "Seconds a run without a screen waits for a lost server before it ends.",
-        flag="--endpoint-wait",
-        env="T2S_ENDPOINT_WAIT",
-        ge=0,
-    )
-    timeouts: TimeoutSettings = TimeoutSettings()
-
-
 class SamplingSettings(_Section):
     """How replies are drawn, for every role."""
 
@@ -154,13 +88,11 @@ class SamplingSettings(_Section):
 class RoleSettings(_Section):
     """What one role does differently; whatever is not set follows [endpoint] and [sampling]."""
 
-    base_url: Annotated[str, AfterValidator(_is_plain_url)] | None = _knob(
+    base_url: Address | None = _knob(
         None, "Server of this role, instead of the common ones.", example="http://127.0.0.1:8002/v1"
     )
-    also: tuple[Annotated[str, AfterValidator(_is_plain_url)], ...] = _knob(
-        (), "More servers of this role.", example=["http://127.0.0.1:8003/v1"]
-    )
-    api_key_env: Annotated[str, AfterValidator(_is_variable_name)] | None = _knob(
+    also: tuple[Address, ...] = _knob((), "More servers of this role.", example=["http://127.0.0.1:8003/v1"])
+    api_key_env: VariableName | None = _knob(
         None, "The variable that holds the key of this role's servers.", example="MERGER_API_KEY"
     )
     model: str | None = _input(None, "Model of this role.", example="my-larger-model")

@@ -20,10 +20,16 @@ class SpendingSettings(Section):
     cost: _Amount = _knob("none", "The most money, in the currency of [prices].", flag="--budget-cost")
     requests: _Count = _knob("none", "The most finished model calls.", flag="--budget-requests")
     seconds: _Amount = _knob("none", "The most seconds that engines may be at the run.", flag="--budget-seconds")
+    confirm: _Count = _knob(
+        2_000_000, "Ask a person before a run that may use more tokens than this; never for the embedded model."
+    )
+    confirm_cost: _Amount = _knob("none", "Ask a person before a run that may cost more than this; needs [prices].")
 
 
 class PriceSettings(Section):
     """What a million tokens cost, in your currency. A price that is not set is unknown, not zero."""
 
-    prompt: float | None = _knob(None, "Price of a million tokens read.", example=0.5, ge=0)
-    completion: float | None = _knob(None, "Price of a million tokens written.", example=1.5, ge=0)
+    prompt: float | None = _knob(None, "Price of a million tokens read.", flag="--price-prompt", example=0.5, ge=0)
+    completion: float | None = _knob(
+        None, "Price of a million tokens written.", flag="--price-completion", example=1.5, ge=0
+    )

@@ -1,0 +1,160 @@
+"""Ctrl-C, stop and pause end the spending at once: no new request, what is in flight is kept, the engine is gone."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import pytest
+
+from tests.proxy import Proxy, proxy
+from tests.shell import Shell, engine_pid, scripted, wait_until
+from workspace.runs.run import RunFolder, alive, load_view
+
+LATENCY, LIMIT = 0.5, 8
+TRACES = 100  # 75 analyses, so 67 calls and more wait for a place
+ON_THE_WAY = 0.05  # seconds: what was sent before the engine could hear of it
+HEARS = 0.5  # seconds until a wish that came as a file is heard
+GONE = 5.0  # seconds after the last call in flight
+
+
+class AtWork(NamedTuple):
+    """A run in its middle: its plain face, or None when it is detached."""
+
+    run: RunFolder
+    through: Proxy
+    face: subprocess.Popen[bytes] | None
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with scripted("--latency", LATENCY, "--latency-dist", "lognormal") as url:
+        yield url
+
+
+def _words(shell: Shell, url: str) -> list[object]:
+    inputs = ["--skill", shell.skill(), "--traces", shell.traces(TRACES)]
+    return ["run", *inputs, "--base-url", url, "--model", "scripted", "--limit", LIMIT]
+
+
+@contextmanager
+def _at_work(shell: Shell, server: str, *, detached: bool = False) -> Iterator[AtWork]:
+    """A run with `LIMIT` calls in flight, some finished, and more than 60 waiting."""
+    with proxy(server) as through:
+        face = None
+        if detached:
+            assert shell.t2s(*_words(shell, through.url), "--detach").code == 0
+        else:
+            face = _of_its_own_group(shell, *_words(shell, through.url), "--json")
+        wait_until(lambda: len(through.chats) > LIMIT and through.in_flight >= LIMIT - 1, 30, "work")
+        try:
+            yield AtWork(shell.run(), through, face)
+        finally:
+            if face:
+                face.kill()
+                face.communicate()
+
+
+def _of_its_own_group(shell: Shell, *words: object) -> subprocess.Popen[bytes]:
+    """`t2s` in a process group of its own, as a terminal gives one to each command."""
+    command = [sys.executable, "-P", "-m", "t2s_tui", *map(str, words)]
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, cwd=shell.cwd, env=shell.env, start_new_session=True, **pipes)
+
+
+def _press(face: subprocess.Popen[bytes]) -> float:
+    """Ctrl-C as a terminal does it: to the whole group; gives when."""
+    os.killpg(face.pid, signal.SIGINT)
+    return time.monotonic()
+
+
+def _after(through: Proxy, when: float) -> list[float]:
+    """Seconds after `when` at which new calls came."""
+    return [round(one.began - when, 3) for one in through.chats if one.began > when]
+
+
+def _on_record(run: RunFolder) -> int:
+    return len(run.calls.read_bytes().splitlines())
+
+
+def _whole(through: Proxy) -> int:
+    return sum(one.whole for one in through.chats)
+
+
+def _gone_after(is_gone: Callable[[], object], since: float) -> float:
+    """Waits for it; seconds since `since`."""
+    wait_until(is_gone, 10 * LATENCY + GONE, "the end of the engine")
+    return time.monotonic() - since
+
+
+def test_after_ctrl_c_no_call_begins_and_those_in_flight_are_kept(shell: Shell, server: str) -> None:
+    with _at_work(shell, server) as work:
+        assert work.face
+        pid = engine_pid(work.run)
+        pressed = _press(work.face)
+        gone = _gone_after(lambda: not alive(work.run), pressed)
+        out, err = work.face.communicate(timeout=10)
+        late, ended = _after(work.through, pressed), max(one.ended or 0 for one in work.through.chats)
+        print(f"\nnew calls after Ctrl-C: {late}; engine {pid} gone {gone:.2f} s after it, {pressed + gone - ended:.2f} s")
+        assert work.face.returncode == 130, err.decode()
+        assert not [at for at in late if at > ON_THE_WAY]
+        assert pressed + gone - ended < GONE
+        assert _on_record(work.run) == _whole(work.through) == len(work.through.chats)
+        table = json.loads(out.splitlines()[-1])
+        assert (table["state"], table["why"], table["units"]["failed"]) == ("stopped", "stopped by Ctrl-C", 0)
+
+
+def test_a_second_ctrl_c_ends_it_at_once(shell: Shell, server: str) -> None:
+    with _at_work(shell, server) as work:
+        assert work.face
+        first = _press(work.face)
+        time.sleep(0.1)
+        second = _press(work.face)
+        gone = _gone_after(lambda: not alive(work.run), second)
+        work.face.communicate(timeout=10)
+        late = _after(work.through, first)
+        cut = sum(not one.whole for one in work.through.chats)
+        print(f"\nnew calls after Ctrl-C: {late}; engine gone {gone:.2f} s after the second, {cut} calls cut off")
+        assert work.face.returncode == 130
+        assert not [at for at in late if at > ON_THE_WAY]
+        assert gone < 2
+        assert load_view(work.run).view.state == "stopped"
+        assert _on_record(work.run) == _whole(work.through)
+
+
+@pytest.mark.parametrize("how", ["", "--now"], ids=["soft", "now"])
+def test_stop_begins_no_new_call(shell: Shell, server: str, how: str) -> None:
+    with _at_work(shell, server, detached=True) as work:
+        asked = shell.t2s("stop", "last", *filter(None, [how]))
+        assert asked.code == 0
+        heard = time.monotonic()
+        gone = _gone_after(lambda: not alive(work.run), heard)
+        late = _after(work.through, heard)
+        print(f"\nnew calls after stop {how}: {late}; engine gone {gone:.2f} s after the answer")
+        assert not late
+        assert _on_record(work.run) == _whole(work.through)
+        assert bool(how) or _whole(work.through) == len(work.through.chats)
+        assert load_view(work.run).view.state == "stopped"
+
+
+@pytest.mark.parametrize("how", ["", "--now"], ids=["soft", "now"])
+def test_no_call_begins_while_a_run_is_paused_and_none_is_made_again(shell: Shell, server: str, how: str) -> None:
+    with _at_work(shell, server, detached=True) as work:
+        assert shell.t2s("pause", "last", *filter(None, [how])).code == 0
+        heard = time.monotonic()
+        wait_until(lambda: load_view(work.run).view.state == "paused", 10, "the pause")
+        paused = time.monotonic() - heard
+        time.sleep(1)
+        late = _after(work.through, heard)
+        print(f"\nnew calls after pause {how}: {late}; paused {paused:.2f} s after the answer")
+        assert not late
+        assert _on_record(work.run) == _whole(work.through) == len(work.through.chats)
+        assert shell.t2s("resume", "last", "--limit", 64, "--json").code == 0
+        assert _on_record(work.run) == _whole(work.through) == len(work.through.chats)
