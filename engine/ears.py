@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from engine.knobs import Knobs
+from engine.llm.budget import CAPS, Budget
 from engine.llm.pool import Pool
-from engine.pause import Pause
+from engine.pause import BUDGET, Pause
 from workspace.errors import InputError, LessonInvalid
 from workspace.lessons.pool import load, original, versions
 from workspace.runs import events as e
 from workspace.runs.events import STAGES, Event, WishGranted, WishRefused
 from workspace.runs.run import RunFolder, SeedFolder
 from workspace.runs.wishes import Wish, put_away, read_wish, waiting
+from workspace.settings.spending import SpendingSettings
 
 LOOK = 0.2
 LOOK_AT_LESSONS = 5  # every so many looks
@@ -31,6 +36,8 @@ class Ears:
         emit: Callable[[Event], object],
         seen: int,
         on_resume: Callable[[], None],
+        budget: Budget,
+        knobs: Knobs,
     ) -> None:
         self._run = run
         self._pause = pause
@@ -38,6 +45,8 @@ class Ears:
         self._emit = emit
         self._seen = seen
         self._on_resume = on_resume
+        self._budget = budget
+        self._knobs = knobs
         self._lessons: dict[Path, dict[str, str]] = {seed.path: versions(seed) for seed in self._seeds()}
 
     async def listen(self, stop_now: Callable[[], object]) -> None:
@@ -92,8 +101,12 @@ class Ears:
                 stop_now()
             case "hold_after":
                 self._pause.hold_after(STAGES[STAGES.index(wish.arguments["stage"])])
+                self._knobs.turn("run.hold_after", wish.arguments["stage"], who)
             case "limit":
                 self._pool.fix(wish.arguments["limit"], f"wished by {who}")
+                self._knobs.turn("endpoint.limit", wish.arguments["limit"], who)
+            case "spending":
+                self._spend(wish.arguments, who)
         return ""
 
     def _refusal(self, wish: Wish) -> str:
@@ -104,7 +117,35 @@ class Ears:
         limit = wish.arguments.get("limit")
         if wish.kind == "limit" and not (isinstance(limit, int) and limit >= 1):
             return f"a limit is a number from 1 on, not {limit!r}"
+        return self._unspendable(wish.arguments) if wish.kind == "spending" else ""
+
+    # --- spending -----------------------------------------------------------------------------------------------------
+
+    def _unspendable(self, wished: Mapping[str, object]) -> str:
+        """What is wrong with caps that are wished for."""
+        other = [name for name in wished if name not in CAPS]
+        if other or not wished:
+            return f"a budget is one of {', '.join(CAPS)}, not {', '.join(other) or 'nothing'}"
+        try:
+            caps = SpendingSettings.model_validate(wished)
+        except ValidationError as error:
+            fault = error.errors()[0]
+            return f"spending.{fault['loc'][0]}: {fault['msg'].lower()}"
+        if caps.cost != "none" and self._budget.cost is None:
+            return "a cap on cost needs both prices, and this engine does not know them"
         return ""
+
+    def _spend(self, wished: Mapping[str, object], who: str) -> None:
+        """Other caps from now on; where none is reached any more, the run goes on by itself."""
+        caps = SpendingSettings.model_validate(wished)
+        for cap in CAPS:
+            if cap in wished:
+                limit = getattr(caps, cap)
+                self._budget.set_cap(cap, None if limit == "none" else limit)
+                self._knobs.turn(f"spending.{cap}", limit, who)
+        if not self._budget.closed and self._pause.holds(BUDGET):
+            self._on_resume()
+            self._pause.over(BUDGET)
 
     def _resume(self) -> None:
         if self._pause.why:

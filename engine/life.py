@@ -24,6 +24,7 @@ from engine.domains.base import find_domain
 from engine.ears import Ears
 from engine.evolve import Evolved, evolve
 from engine.inputs import check_inputs
+from engine.knobs import Knobs
 from engine.lifeline import Lifeline
 from engine.llm.failures import Fatal
 from engine.llm.gate import Gate
@@ -47,7 +48,7 @@ from workspace.runs import events as e
 from workspace.runs.events import Event
 from workspace.runs.live import LiveWriter
 from workspace.runs.run import RunFolder, load_view
-from workspace.runs.start import version
+from workspace.runs.start import run_config, version
 from workspace.runs.view import RunView
 from workspace.settings.config import Config
 
@@ -100,7 +101,8 @@ async def _evolve(
     pause = Pause(journal.emit, pool.gate)
     record = Record(run, Windows(fleet.windows, run.endpoints))
     lifeline = Lifeline(pool, pause, journal.emit, config.endpoint.wait if options.watch_stdin else None)
-    caller = Caller(pool, pause, lifeline, record, journal.emit, budget_of(config, record.spent, before))
+    budget = budget_of(config, record.spent, before)
+    caller = Caller(pool, pause, lifeline, record, journal.emit, budget)
     crew = Crew(pause, journal.emit, hired(pool.limit), latest_first=fleet.latest_first)
     pool.on_resize(lambda limit: crew.resize(hired(limit)))
     context = Context(
@@ -115,12 +117,14 @@ async def _evolve(
         view=journal.view,
     )
     _begin(run, config, fleet, before, journal)
+    knobs = Knobs(run_config(run), before, journal.emit)
+    knobs.begin(config)
     for member, opened in zip(pool.members, fleet.opened, strict=True):
         if opened.gone:
             lifeline.lose(member, opened.gone)
     if options.replan:
         set_plans_aside(run, journal.emit)
-    ears = Ears(run, pause, pool, journal.emit, before.seq, crew.forget_fresh)
+    ears = Ears(run, pause, pool, journal.emit, before.seq, crew.forget_fresh, budget, knobs)
     ending = await _until_the_end(context, ears, journal, options)
     lifeline.close()
     record.close()

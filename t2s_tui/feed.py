@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -157,7 +157,17 @@ class Feed:
     @property
     def waits_for_endpoint(self) -> bool:
         """Is it only the endpoint that holds the run, so that it would go on by itself?"""
-        return bool(self.view.endpoint_lost) and not self.asked.paused
+        return self.view.held_by == "endpoint" and bool(self.view.endpoint_lost) and not self.asked.paused
+
+    @property
+    def waits_for_budget(self) -> bool:
+        """Does a cap hold the run, so that it goes on once the cap is raised?"""
+        return bool(self.view.short) and self.state in ("paused", "pausing", "stopped", "lost")
+
+    @property
+    def retrying(self) -> Mapping[str, float]:
+        """Agents whose last attempt failed → seconds until the next one may begin, 0 where it may."""
+        return {agent: max(0.0, at - self.now) for agent, at in self.view.retrying.items()} if self.alive else {}
 
     def standing(self, row: AgentRow | NodeRow) -> str:
         """The state of an agent or a merge as people should read it: without an engine nobody is at work."""
@@ -190,6 +200,8 @@ class Feed:
     def words(self, agent: str) -> str:
         """The newest line of an agent that is known, from its stream or else from the journal."""
         row = self.view.agents.get(agent)
+        if row is not None and agent in self.view.retrying and self.alive:
+            return row.words  # why, rather than what it had said until then
         tail = self.tails.get(agent)
         if row is not None and self.standing(row) in ("running", "cut off") and tail is not None:
             return tail.last_words() or row.words

@@ -6,6 +6,8 @@ It follows the journal like every face, prints what `narrate` makes of it, answe
 from __future__ import annotations
 
 import json
+import os
+import select
 import signal
 import sys
 import time
@@ -59,20 +61,34 @@ class Interrupts:
     def __init__(self) -> None:
         self.count = 0
         self._before: Any = None
+        self._pipe: tuple[int, int] | None = None
 
     def any(self) -> bool:
         """Has there been one?"""
         return self.count > 0
 
+    def wait(self, seconds: float) -> None:
+        """Sleep, but not through a Ctrl-C: each call that goes out after it would be paid."""
+        if self._pipe is None:
+            time.sleep(seconds)
+        elif select.select([self._pipe[0]], [], [], seconds)[0]:
+            os.read(self._pipe[0], 1)
+
     def __enter__(self) -> Interrupts:
+        self._pipe = os.pipe()
         self._before = signal.signal(signal.SIGINT, self._take)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         signal.signal(signal.SIGINT, self._before)
+        pipe, self._pipe = self._pipe, None
+        for end in pipe or ():
+            os.close(end)
 
     def _take(self, number: int, frame: FrameType | None) -> None:
         self.count += 1
+        if self._pipe:
+            os.write(self._pipe[1], b"!")
 
 
 class Printer:
@@ -166,7 +182,7 @@ class _Watch:
             self._end_if_held()
             self._answer_interrupts()
             self._printer.fill_silence()
-            time.sleep(LOOK)
+            self._interrupts.wait(LOOK)
 
     def _is_alive(self) -> bool:
         return self._engine.code() is None if self._engine else alive(self._run)
@@ -217,3 +233,5 @@ class _Watch:
         if self._printer.view.ended:
             return  # nobody takes it any more but the next engine, which it is not meant for
         leave_wish(self._run, Wish(kind=kind, who=who, seq=self._printer.view.seq))
+        if self._engine:
+            self._engine.nudge()

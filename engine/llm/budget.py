@@ -106,6 +106,23 @@ class Budget:
         """Is the time over, after so many seconds of this life?"""
         return self._seconds + seconds > self._caps.get("seconds", math.inf)
 
+    @property
+    def closed(self) -> bool:
+        """Is a cap reached?"""
+        return bool(self._closed)
+
+    def set_cap(self, cap: Cap, limit: float | None) -> None:
+        """Another cap from now on, None for no cap; a larger one is no longer reached. Raises `ValueError` for a cap on
+        an unknown cost."""
+        if cap == "cost" and limit is not None and self.cost is None:
+            raise ValueError("a cap on cost needs both prices")
+        if limit is None or limit > self._caps.get(cap, math.inf):
+            self._closed.discard(cap)
+        if limit is None:
+            self._caps.pop(cap, None)
+        else:
+            self._caps[cap] = limit
+
     def reserve(self, need: Use, seconds: float = 0.0) -> Reservation | Later | Reached:
         """Set `need` aside, the most that a call can use; `seconds` are those of this life."""
         spent, more = self._amounts(self.spent, self._seconds + seconds), self._amounts(need)

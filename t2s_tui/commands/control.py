@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import json
 import time
+from typing import NamedTuple
 
 from t2s_tui import host
 from t2s_tui.commands.common import (
@@ -32,6 +34,8 @@ from workspace.settings.config import FLAGS, KNOBS, load_config, value_of
 PATIENCE = 5.0
 LOOK = 0.05
 TABLE = "one JSON object {id, state, why}"
+CAP = "spending."
+LIVING_CAPS = tuple(key for flag, key in FLAGS.items() if key.startswith(CAP) and flag.startswith("--budget-"))
 KNOB_FLAGS = {flag: key for flag, key in FLAGS.items() if key in KNOBS and flag != "--runs"}
 
 
@@ -145,34 +149,59 @@ def _go_on(arguments: argparse.Namespace, run: RunFolder, knobs: dict[str, str])
 
 
 def _ask_to_go_on(run: RunFolder, knobs: dict[str, str], wish: WishKind) -> str:
-    """Leave the wishes for another limit and to go on; the sentence about it. Raises `InputError`, `BusyError`."""
+    """Leave the wishes for what a living engine can take and to go on; the sentence about it. Raises `InputError`,
+    `BusyError`."""
     view = load_view(run).view
-    limit = _living_limit(run, knobs)
-    if limit:
-        _ask(run, "limit", {"limit": limit})
+    told = [_ask_for(run, change) for change in _living_changes(run, knobs)]
     if wish == "resume" and view.state not in ("paused", "pausing"):
-        if limit:
-            return f"{run.id} is {view.state}, with at most {plural(limit, 'call')} in flight"
+        if told:
+            return f"{run.id} is {view.state}, with {' and '.join(told)}"
         if stopping := asked(run).stopping:
             raise BusyError(f"run {run.id} is {stopping}; resume it when its engine has ended")
         raise BusyError(f"run {run.id} is {view.state} already; watch it with `t2s attach {run.id}`")
     if not _ask(run, wish):
         return f"{run.id} is asked to go on; its engine has not answered yet"
-    if view.endpoint_lost:
+    if view.endpoint_lost and view.held_by == "endpoint":
         return f"{run.id} goes on as soon as its endpoint answers; watch it with `t2s attach {run.id}`"
     return f"{run.id} goes on; watch it with `t2s attach {run.id}`"
 
 
-def _living_limit(run: RunFolder, knobs: dict[str, str]) -> int:
-    """The limit to ask a living engine for, 0 for none. Raises `InputError` for what only a new engine can take."""
-    if other := set(knobs) - {"endpoint.limit"}:
+class _Change(NamedTuple):
+    """A wish that changes how a living engine works, and words for it."""
+
+    kind: WishKind
+    arguments: dict[str, object]
+    words: str
+
+
+def _ask_for(run: RunFolder, change: _Change) -> str:
+    heard = _ask(run, change.kind, change.arguments)
+    return change.words + ("" if heard else " (asked for; its engine has not answered yet)")
+
+
+def _living_changes(run: RunFolder, knobs: dict[str, str]) -> list[_Change]:
+    """What to ask a living engine for. Raises `InputError` for what only a new engine can take."""
+    caps = {key.removeprefix(CAP): value for key, value in knobs.items() if key in LIVING_CAPS}
+    if other := set(knobs) - {"endpoint.limit", *LIVING_CAPS}:
         raise InputError(f"{', '.join(sorted(other))} can change only between two engines; `t2s stop {run.id}` first")
-    limit = knobs.get("endpoint.limit", "0")
-    if limit == "auto":
-        raise InputError(
-            f"--limit auto is found out when an engine starts; give a number, or `t2s stop {run.id}` and resume"
-        )
-    return int(limit)
+    changes: list[_Change] = []
+    if limit := knobs.get("endpoint.limit"):
+        if limit == "auto":
+            raise InputError(
+                f"--limit auto is found out when an engine starts; give a number, or `t2s stop {run.id}` and resume"
+            )
+        changes.append(_Change("limit", {"limit": int(limit)}, f"at most {plural(int(limit), 'call')} in flight"))
+    if caps:
+        wished: dict[str, object] = {name: value if value == "none" else float(value) for name, value in caps.items()}
+        words = " and ".join(_cap_words(name, value) for name, value in caps.items())
+        changes.append(_Change("spending", wished, words))
+    return changes
+
+
+def _cap_words(name: str, value: str) -> str:
+    if value == "none":
+        return f"no cap on {name}"
+    return f"a budget of {float(value):,g} {name}" if name != "cost" else f"a cost budget of {float(value):,g}"
 
 
 def _knobs(arguments: argparse.Namespace, run: RunFolder) -> dict[str, str]:
@@ -183,6 +212,8 @@ def _knobs(arguments: argparse.Namespace, run: RunFolder) -> dict[str, str]:
 
 
 def _as_text(value: object) -> str:
+    if isinstance(value, tuple):
+        return json.dumps(value)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -17,7 +17,8 @@ from t2s_tui.commands.common import add_json, add_runs, example, print_json
 from t2s_tui.text import safe
 from workspace.errors import InputError
 from workspace.files import write_text
-from workspace.settings.config import Config, commented_template, load_config
+from workspace.settings.config import Config, Role, commented_template, load_config, role_model
+from workspace.settings.servers import EMBEDDED, Server, all_servers
 
 SETTINGS_FILE = "t2s.toml"
 LITTLE = 1 << 30
@@ -26,12 +27,14 @@ MOST_AT_ONCE = 1024  # connections that the engine keeps open
 
 
 class Check(NamedTuple):
-    """One row of the doctor, as `engine.doctor` gives them too. `todo` is empty when there is nothing to do."""
+    """One row of the doctor, as `engine.doctor` gives them too. `todo` is empty when there is nothing to do, `endpoint`
+    where none is meant."""
 
     name: str
     status: Literal["ok", "warn", "fail"]
     detail: str
     todo: str = ""
+    endpoint: str = ""
 
 
 def configure_init(parser: argparse.ArgumentParser) -> None:
@@ -85,46 +88,71 @@ def _doctor(arguments: argparse.Namespace) -> int:
     }
     config = load_config(file=None, cwd=Path.cwd(), env=os.environ, flags=flags).config
     examined = _examined(config, arguments)
-    checks = [*_endpoint(config, examined), _embedded(config), _disk(Path(config.run.runs).expanduser()), *_terminal()]
+    checks = [*_endpoints(config, examined), _embedded(config), _disk(Path(config.run.runs).expanduser()), *_terminal()]
     if arguments.json:
-        measured = {"measured": examined.get("measured", []), "recommended_limit": examined.get("recommended_limit")}
-        print_json({"checks": [check._asdict() for check in checks], **measured})
+        first = next(iter(examined.values()), {})
+        measured = {"measured": first.get("measured", []), "recommended_limit": first.get("recommended_limit")}
+        endpoints = [_told(server, roles, examined[server]) for server, roles in _remote(config).items()]
+        print_json({"checks": [check._asdict() for check in checks], **measured, "endpoints": endpoints})
     else:
-        width = max(len(check.name) for check in checks)
-        for check in checks:
-            way_out = f"  → {check.todo}" if check.todo else ""
-            print(safe(f"{check.status:<4}  {check.name:<{width}}  {check.detail}{way_out}"))
+        _print(checks)
     return 2 if any(check.status == "fail" for check in checks) else 0
 
 
-def _examined(config: Config, arguments: argparse.Namespace) -> dict[str, Any]:
-    """What `engine.doctor` says about the endpoint; empty when there is none to ask. Raises `InputError`."""
-    endpoint = config.endpoint
+def _print(checks: list[Check]) -> None:
+    """A line a check; where there are several endpoints, each has its address above its checks."""
+    width, endpoint = max(len(check.name) for check in checks), ""
+    several = len({check.endpoint for check in checks if check.endpoint}) > 1
+    for check in checks:
+        if several and check.endpoint != endpoint:
+            print(safe(check.endpoint) if check.endpoint else "")
+            endpoint = check.endpoint
+        way_out = f"  → {check.todo}" if check.todo else ""
+        print(safe(f"{check.status:<4}  {check.name:<{width}}  {check.detail}{way_out}"))
+
+
+def _told(server: Server, roles: tuple[Role, ...], said: dict[str, Any]) -> dict[str, Any]:
+    measured = {"measured": said.get("measured", []), "recommended_limit": said.get("recommended_limit")}
+    return {"base_url": server.base_url, "roles": roles, **measured}
+
+
+def _remote(config: Config) -> dict[Server, tuple[Role, ...]]:
+    return {server: roles for server, roles in all_servers(config).items() if server != EMBEDDED}
+
+
+def _examined(config: Config, arguments: argparse.Namespace) -> dict[Server, dict[str, Any]]:
+    """What `engine.doctor` says about each endpoint; empty when there is none to ask. Raises `InputError`."""
     if arguments.up_to is not None and not 1 <= arguments.up_to <= MOST_AT_ONCE:
         raise InputError(f"--up-to {arguments.up_to} is no number from 1 to {MOST_AT_ONCE}")
-    if not endpoint.base_url:
-        return {}
-    options = ["--base-url", endpoint.base_url, "--api-key-env", endpoint.api_key_env, "--json"]
-    options += ["--model", endpoint.model] if endpoint.model else []
+    asked = _remote(config)
+    if asked and sys.stderr.isatty() and not arguments.quick:
+        each = "the endpoint, 20 s at most" if len(asked) == 1 else f"{len(asked)} endpoints, 20 s each at most"
+        print(f"measuring {each} (--quick leaves it out) …", file=sys.stderr)
+    return {server: _asked(config, server, roles[0], arguments) for server, roles in asked.items()}
+
+
+def _asked(config: Config, server: Server, role: Role, arguments: argparse.Namespace) -> dict[str, Any]:
+    model = role_model(config, role).model
+    options = ["--base-url", server.base_url, "--api-key-env", server.api_key_env, "--json"]
+    options += ["--model", model] if model else []
     options += ["--quick"] if arguments.quick else []
     options += ["--up-to", str(arguments.up_to)] if arguments.up_to else []
-    if sys.stderr.isatty() and not arguments.quick:
-        print("measuring the endpoint, 20 s at most (--quick leaves it out) …", file=sys.stderr)
     answer = host.tool_output("engine.doctor", options)
     return _table(answer.text) or {"code": answer.code}
 
 
-def _endpoint(config: Config, examined: dict[str, Any]) -> Iterator[Check]:
-    endpoint = config.endpoint
-    if not endpoint.base_url:
-        how = "the embedded model" if endpoint.local else "none named"
-        todo = "" if endpoint.local else "give --base-url URL, or use the embedded model: t2s demo, t2s run --local"
-        yield Check("endpoint", "ok" if endpoint.local else "warn", how, todo)
-        return
-    for row in examined.get("checks", []):
-        yield Check(row["name"], row["status"], row["detail"], row["todo"])
-    if "checks" not in examined:
-        yield Check("endpoint", "fail", f"the check itself ended with code {examined['code']}")
+def _endpoints(config: Config, examined: dict[Server, dict[str, Any]]) -> Iterator[Check]:
+    if not examined:
+        local = config.endpoint.local
+        how = "the embedded model" if local else "none named"
+        todo = "" if local else "give --base-url URL, or use the embedded model: t2s demo, t2s run --local"
+        yield Check("endpoint", "ok" if local else "warn", how, todo)
+    for server, said in examined.items():
+        for row in said.get("checks", []):
+            yield Check(row["name"], row["status"], row["detail"], row["todo"], server.base_url)
+        if "checks" not in said:
+            ended = f"the check itself ended with code {said['code']}"
+            yield Check("endpoint", "fail", ended, endpoint=server.base_url)
 
 
 def _embedded(config: Config) -> Check:

@@ -82,7 +82,8 @@ def test_a_cap_on_cost_needs_prices(shell: Shell, fast: str) -> None:
     refused = shell.t2s(*_words(shell, fast, 12), "--budget-cost", "1")
     assert refused.code == 2
     assert refused.err.splitlines() == [
-        "t2s: --budget-cost: a cap on cost needs both prices: prompt and completion under [prices] in a settings file"
+        "t2s: --budget-cost: a cap on cost needs both prices: --price-prompt and --price-completion, or both under "
+        "[prices] in a settings file"
     ]
     assert not shell.runs.exists()
 

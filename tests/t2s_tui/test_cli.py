@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from t2s_tui.cli import COMMANDS
-from tests.shell import ROOT, Shell
+from tests.shell import ROOT, Shell, scripted
 from tests.t2s_tui.recorded import write_run
 from workspace.runs.events import WishGranted, dump_event
 from workspace.runs.run import RunFolder, engine_lock
@@ -442,6 +442,21 @@ def test_doctor_tells_of_endpoint_model_disk_and_terminal(shell: Shell) -> None:
     rows = {row["name"]: row for row in done.json["checks"]}
     assert set(rows) >= {"endpoint", "embedded model", "disk", "terminal"}
     assert done.code == 2 * any(row["status"] == "fail" for row in rows.values())
+
+
+def test_doctor_looks_at_every_endpoint_of_the_settings(shell: Shell) -> None:
+    with scripted() as one, scripted("--model", "large") as two:
+        (shell.cwd / "t2s.toml").write_text(
+            f'[endpoint]\nbase_url = "{one}"\nmodel = "scripted"\n[roles.merger]\nbase_url = "{two}"\nmodel = "large"\n'
+        )
+        done = shell.t2s("doctor", "--quick", "--json")
+        shown = shell.t2s("doctor", "--quick").out
+    assert [(row["base_url"], row["roles"]) for row in done.json["endpoints"]] == [
+        (one, ["solver", "analyst", "proposer", "judge"]),
+        (two, ["merger"]),
+    ]
+    assert {row["endpoint"] for row in done.json["checks"]} == {one, two, ""}
+    assert shown.index(one) < shown.index(two) < shown.index("embedded model")
 
 
 def test_doctor_fails_for_an_endpoint_that_is_not_there(shell: Shell) -> None:

@@ -472,6 +472,20 @@ class EndpointBack(Event):
     endpoint: str
 
 
+class KnobTurned(Event):
+    """A setting that may change between engines, or under a living one, did: the dotted key and its values as text.
+
+    `who` is empty where a new engine was started with it. A key of a server is never a value here, only the name of the
+    variable that holds it.
+    """
+
+    kind = "knob.turned"
+    key: str
+    before: str
+    after: str
+    who: str = ""
+
+
 class WishGranted(Event):
     kind = "wish.granted"
     wish: str

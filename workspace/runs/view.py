@@ -19,6 +19,7 @@ from workspace.runs.view_rows import AgentRow, EditRow, LessonRow, NodeRow, Stag
 from workspace.trajectory import Status
 
 State = Literal["starting", "running", "pausing", "paused", "finished", "incomplete", "stopped", "failed", "lost"]
+TURNED = 100
 ENDED: frozenset[str] = frozenset({"finished", "incomplete", "stopped", "failed"})
 
 
@@ -53,6 +54,17 @@ class RunView(BaseModel):
     """Endpoints that do not answer, with the reason."""
     reached: dict[str, float] = Field(default_factory=dict)
     """Caps of the budget that were reached, with the limit at which they were."""
+    short: str = ""
+    """The cap that holds the run now; empty while none does."""
+    held_by: str = ""
+    """Why the run pauses, as one word (see `RunPaused`); empty while it does not."""
+    knobs: dict[str, str] = Field(default_factory=dict)
+    """Settings that were changed since the run was made, as they are now."""
+    turned: list[e.KnobTurned] = Field(default_factory=list[e.KnobTurned])
+    retrying: dict[str, float] = Field(default_factory=dict)
+    """Agents whose last attempt failed and whose next has not been heard yet: the wall-clock second it may begin."""
+    failures: dict[str, str] = Field(default_factory=dict)
+    """Failed units (stage/unit) with their reasons."""
     verdict: Verdict | None = None
     held: list[str] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)
@@ -93,14 +105,15 @@ class RunView(BaseModel):
                 self.state, self.began, self.lives = "running", event.time, 1
             case e.RunResumed():
                 self.state, self.why, self.code = "running", "", None
+                self.short = self.held_by = ""
                 if event.fresh:
                     self.lives += 1
                     self.lost = {}
                     self._forget_live_agents(event)
             case e.RunPausing():
-                self.state, self.why = "pausing", event.why
+                self.state, self.why, self.held_by = "pausing", event.why, event.why
             case e.RunPaused():
-                self.state, self.why = "paused", event.detail or event.why
+                self.state, self.why, self.held_by = "paused", event.detail or event.why, event.why
                 if event.why.startswith("hold:"):
                     self.held.append(event.why.removeprefix("hold:"))
             case e.RunStopped():
@@ -121,6 +134,7 @@ class RunView(BaseModel):
         gone = [a for a in self.agents.values() if a.state in ("queued", "running")]
         for agent in gone:
             del self.agents[agent.id]
+        self.retrying = {}
         for node in self.nodes.values():
             if node.state == "running":
                 node.state, node.seq = "waiting", event.seq
@@ -142,6 +156,7 @@ class RunView(BaseModel):
                 self._unit(event.stage, event.unit, "reused")
             case e.UnitFailed():
                 self._unit(event.stage, event.unit, "failed")
+                self.failures[f"{event.stage}/{event.unit}"] = event.reason
             case e.UnitStale():
                 self._unit(event.stage, event.unit, "")
             case _:
@@ -150,6 +165,7 @@ class RunView(BaseModel):
     def _unit(self, stage: Stage, unit: str, state: str) -> None:
         """Move a unit from its old state to `state` (empty: not finished) and count."""
         row, name = self.stages[stage], f"{stage}/{unit}"
+        self.failures.pop(name, None)
         for mark, step in ((self.units.pop(name, ""), -1), (state, 1)):
             row.done += step * (mark in ("done", "reused"))
             row.reused += step * (mark == "reused")
@@ -160,6 +176,7 @@ class RunView(BaseModel):
 
     def _agents(self, event: Event) -> None:
         if isinstance(event, e.AgentQueued):
+            self.retrying.pop(event.agent, None)
             self.agents[event.agent] = AgentRow(
                 id=event.agent,
                 role=event.role,
@@ -173,6 +190,7 @@ class RunView(BaseModel):
         if row is None:
             return
         row.seq = event.seq
+        self.retrying.pop(row.id, None)
         match event:
             case e.AgentStarted():
                 row.state, row.since, row.started = "running", event.time, event.time
@@ -190,6 +208,7 @@ class RunView(BaseModel):
             case e.CallRetried():
                 row.retries, row.words = row.retries + 1, event.reason
                 self.usage.retries += 1
+                self.retrying[row.id] = event.time + event.wait
             case _:
                 pass
 
@@ -284,7 +303,10 @@ class RunView(BaseModel):
             case e.LimiterResized():
                 self.usage.limit = event.limit
             case e.BudgetReached():
-                self.reached[event.cap] = event.limit
+                self.reached[event.cap], self.short = event.limit, event.cap
+            case e.KnobTurned():
+                self.knobs[event.key] = event.after
+                self.turned = [*self.turned, event][-TURNED:]
             case e.EndpointLost():
                 self.lost[event.endpoint] = event.reason
             case e.EndpointBack():

@@ -15,12 +15,13 @@ from workspace.files import dump_toml, read_toml, write_text
 from workspace.ids import ulid
 from workspace.runs.run import RunFolder
 
-WishKind = Literal["pause", "pause_now", "resume", "stop", "stop_now", "hold_after", "limit", "retry"]
+WishKind = Literal["pause", "pause_now", "resume", "stop", "stop_now", "hold_after", "limit", "spending", "retry"]
 WISHES: tuple[str, ...] = get_args(WishKind)
 
 
 class Wish(BaseModel):
-    """`arguments`: {stage} for hold_after, {limit} for limit; else empty."""
+    """`arguments`: {stage} for hold_after, {limit} for limit, for spending caps by name ({tokens: 9000}; "none" takes
+    one away); else empty."""
 
     model_config = ConfigDict(frozen=True)
     format: int = 1
