@@ -165,9 +165,9 @@ class Feed:
         return bool(self.view.short) and self.state in ("paused", "pausing", "stopped", "lost")
 
     @property
-    def retrying(self) -> Mapping[str, float]:
-        """Agents whose last attempt failed → seconds until the next one may begin, 0 where it may."""
-        return {agent: max(0.0, at - self.now) for agent, at in self.view.retrying.items()} if self.alive else {}
+    def retrying_at(self) -> Mapping[str, float]:
+        """Agents whose last attempt failed, with the wall-clock second at which the next one may begin."""
+        return self.view.retrying if self.alive else {}
 
     def standing(self, row: AgentRow | NodeRow) -> str:
         """The state of an agent or a merge as people should read it: without an engine nobody is at work."""
@@ -200,7 +200,7 @@ class Feed:
     def words(self, agent: str) -> str:
         """The newest line of an agent that is known, from its stream or else from the journal."""
         row = self.view.agents.get(agent)
-        if row is not None and agent in self.view.retrying and self.alive:
+        if row is not None and agent in self.retrying_at:
             return row.words  # why, rather than what it had said until then
         tail = self.tails.get(agent)
         if row is not None and self.standing(row) in ("running", "cut off") and tail is not None:

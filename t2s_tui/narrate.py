@@ -56,7 +56,7 @@ class Narrator:
             return ""
         self._retried[event.agent] = event.time
         times = f", attempt {event.attempt} failed" if event.attempt > 1 else ""
-        return f"{event.agent} tries again ({event.failure}{times}): {_brief(event.reason)}"
+        return f"{event.agent} tries again ({event.failure}{times}): {brief(event.reason)}"
 
     def _of_the_work(self, event: Event) -> str:
         match event:
@@ -145,6 +145,10 @@ def _of_the_machine(event: Event) -> str:
             return f"endpoint lost: {event.reason}"
         case e.EndpointBack():
             return "endpoint is back"
+        case e.EndpointResting():
+            return f"endpoint {event.endpoint} rests for {event.seconds:.0f} s: {brief(event.reason)}"
+        case e.KnobTurned():
+            return f"setting {turned(event)}"
         case e.WishRefused():
             return f"{event.what} refused: {event.reason}"
         case e.NoteLeft():
@@ -153,7 +157,12 @@ def _of_the_machine(event: Event) -> str:
             return ""
 
 
-def _brief(reason: str) -> str:
+def turned(event: e.KnobTurned) -> str:
+    """`spending.tokens: 3000 → 9000, by kim`."""
+    return f"{event.key}: {event.before} → {event.after}" + (f", by {event.who}" if event.who else "")
+
+
+def brief(reason: str) -> str:
     """What went wrong without the address, which every such line would repeat."""
     return cut(safe(_PLACE.sub("the endpoint", reason)), REASON)
 

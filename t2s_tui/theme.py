@@ -83,6 +83,7 @@ STATES: Mapping[str, Mark] = {
     # agents and nodes
     "queued": Mark("○", "o", "queued", "faint"),
     "waiting": Mark("○", "o", "waiting", "faint"),
+    "retrying": Mark("↻", "r", "waiting to try again", "bad"),
     "done": Mark("✓", "+", "done", "ok"),
     "cut off": Mark("×", "%", "cut off", "bad"),
     "not begun": Mark("○", "o", "not begun", "faint"),

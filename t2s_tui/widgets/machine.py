@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 from t2s_tui.feed import Feed
-from t2s_tui.text import clock, count, fit, safe, wrap
+from t2s_tui.narrate import brief, turned
+from t2s_tui.text import clock, count, fit, money, plural, safe, wrap
 from t2s_tui.widgets.canvas import BLANK, Line, Span, row
 from t2s_tui.widgets.panel import Reader
+
+
+SHOWN = 50
+FAULTS = {
+    "rejected": "the server is full",
+    "transient": "the call broke",
+    "unreachable": "no connection",
+    "reply": "the reply cannot be read",
+    "overflow": "the prompt is too long",
+}
 
 
 class Machine(Reader):
@@ -26,6 +39,10 @@ class Machine(Reader):
 
     def content(self, cells: int) -> list[Line]:
         notes = [*self._figures(cells), BLANK]
+        notes += self._texts("Waiting to try again", self._waiting(), "bad", cells)
+        notes += self._texts("Endpoints", self._endpoints(), "bad", cells)
+        notes += self._texts("Failed; r tries again", self._failed(), "bad", cells)
+        notes += self._texts("Settings changed", [turned(event) for event in self.feed.view.turned], "text", cells)
         notes += self._texts("Needs a look", self.feed.view.flagged, "bad", cells)
         notes += self._texts("Notes", self.feed.view.notes[-200:], "text", cells)
         return notes
@@ -50,8 +67,28 @@ class Machine(Reader):
             ),
             ("engine", [Span("alive" if self.feed.alive else "not there", "text"), self._life()]),
         ]
-        rows += [("cost", [Span(f"{use.cost:.4f} $", "text")])] if use.cost is not None else []
+        rows += [("cost", [Span(money(use.cost), "text")])] if use.cost is not None else []
         return [BLANK, *(row(Span("  " + fit(name, 11), "dim"), *spans) for name, spans in rows)]
+
+    def _waiting(self) -> list[str]:
+        """One row a reason: how many agents, and when the first and the last of them may go on."""
+        agents, groups = self.feed.view.agents, dict[tuple[str, str], list[float]]()
+        for agent, at in self.feed.retrying_at.items():
+            row = agents[agent]
+            groups.setdefault((FAULTS.get(row.trouble, row.trouble), brief(row.words)), []).append(at - self.feed.now)
+        told = sorted(groups.items(), key=lambda group: -len(group[1]))
+        return [f"{plural(len(left), 'agent')}, {what}, {_when(left)}: {reason}" for (what, reason), left in told]
+
+    def _endpoints(self) -> list[str]:
+        view, now = self.feed.view, self.feed.now
+        lost = [f"{name} does not answer: {brief(reason)}" for name, reason in view.lost.items()]
+        resting = {name: until - now for name, until in view.resting.items() if until > now and name not in view.lost}
+        return [*lost, *(f"{name} rests for {left:.0f} s after failures" for name, left in resting.items())]
+
+    def _failed(self) -> list[str]:
+        failures = self.feed.view.failures
+        shown = [f"{unit.replace('/', ' ')}: {reason}" for unit, reason in list(failures.items())[:SHOWN]]
+        return shown + ([f"and {len(failures) - SHOWN} more"] if len(failures) > SHOWN else [])
 
     def _rejects(self, number: int) -> Span:
         return Span(f"  {number} rejected", "bad" if number else "dim")
@@ -69,3 +106,10 @@ class Machine(Reader):
                     row(Span("  " + (f"{self.look.glyphs.dot} " if not n else "  "), "faint"), Span(part, ink))
                 )
         return [*lines, BLANK]
+
+
+def _when(left: list[float]) -> str:
+    first, last = max(0, ceil(min(left))), max(0, ceil(max(left)))
+    if not last:
+        return "due now"
+    return f"next try in {first} s" if first == last else f"next tries in {first} to {last} s"

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
+from math import ceil
 
 from t2s_tui.feed import Feed
+from t2s_tui.narrate import brief
 from t2s_tui.text import clock, fit, right
 from t2s_tui.widgets.canvas import Line, Span
 from t2s_tui.widgets.panel import Kept, ListPanel
 from workspace.runs.view import AgentRow
 
-ORDER = {"running": 0, "cut off": 0, "failed": 1, "queued": 2, "not begun": 2, "done": 3}
-INKS = {"running": "run", "cut off": "bad", "queued": "dim", "not begun": "dim", "done": "dim", "failed": "bad"}
+ORDER = {"running": 0, "cut off": 0, "retrying": 1, "failed": 2, "queued": 3, "not begun": 3, "done": 4}
+INKS = {
+    "running": "run",
+    "retrying": "bad",
+    "cut off": "bad",
+    "queued": "dim",
+    "not begun": "dim",
+    "done": "dim",
+    "failed": "bad",
+}
 SORTS = ("state", "time", "tokens", "name")
 
 
@@ -33,10 +43,13 @@ class Roster(ListPanel):
         view = self.feed.view
         counted = self._counts.get(
             (view.seq, self.feed.alive),
-            lambda: Counter(self.feed.standing(a) for a in view.agents.values()),
+            lambda: Counter(self._state(a) for a in view.agents.values()),
             len(view.agents),
         )
-        parts = [Span(f"{counted[state]} {state}", ink) for state, ink in INKS.items() if counted[state]]
+        words = {"retrying": "waiting to retry"}
+        parts = [
+            Span(f"{counted[state]} {words.get(state, state)}", ink) for state, ink in INKS.items() if counted[state]
+        ]
         return _joined(parts, f" {self.look.glyphs.dot} ")
 
     def aside(self) -> list[Span]:
@@ -62,7 +75,7 @@ class Roster(ListPanel):
 
     def line(self, key: str, cells: int) -> list[Span]:
         agent = self.feed.view.agents[key]
-        state = self.feed.standing(agent)
+        state = self._state(agent)
         mark = self.look.mark(state)
         alive = state == "running"
         calm = "text" if alive else "dim"
@@ -75,17 +88,25 @@ class Roster(ListPanel):
         if cells >= 60:
             spans.append(Span(fit(f"{agent.rate:4.0f} t/s" if alive and agent.rate >= 1 else "", 9), "dim"))
         spans.append(Span(right(clock(self._seconds(agent)) if agent.state != "queued" else "", 5) + "  ", "dim"))
-        words = fit(self.feed.words(key), max(0, cells - sum(len(s.text) for s in spans)))
-        return [*spans, Span(words, {"failed": "bad", "running": "text"}.get(agent.state, "faint"))]
+        said = brief(agent.words) if state in ("retrying", "failed") else self.feed.words(key)
+        words = fit(said, max(0, cells - sum(len(s.text) for s in spans)))
+        return [*spans, Span(words, {"failed": "bad", "retrying": "bad", "running": "text"}.get(state, "faint"))]
 
     def sought(self, key: str) -> str:
         agent = self.feed.view.agents[key]
-        return f"{agent.id} {agent.role} {agent.unit} {self.feed.standing(agent)} {agent.words}"
+        return f"{agent.id} {agent.role} {agent.unit} {self.look.mark(self._state(agent)).word} {agent.words}"
 
     def nothing(self) -> list[Line]:
         return self.empty("No agent has been hired yet.")
 
+    def _state(self, agent: AgentRow) -> str:
+        """As people should read it: who waits for another attempt is not at work."""
+        return "retrying" if agent.id in self.feed.retrying_at else self.feed.standing(agent)
+
     def _doing(self, agent: AgentRow, state: str) -> str:
+        if state == "retrying":
+            left = ceil(self.feed.retrying_at[agent.id] - self.feed.now)
+            return f"wait {left} s" if left > 0 else f"{agent.retries}× again"
         if state == "running" and agent.turn > 0:
             return f"turn {agent.turn}"
         return f"{agent.retries}× again" if state == "running" and agent.retries else state
@@ -98,14 +119,17 @@ class Roster(ListPanel):
     def _rank(self, agent: AgentRow) -> tuple[float | str, ...]:
         match self.sort:
             case "time":
-                return (ORDER[agent.state], -self._seconds(agent), agent.id)
+                return (self._order(agent), -self._seconds(agent), agent.id)
             case "tokens":
                 return (-agent.tokens, agent.id)
             case "name":
                 return (agent.unit, agent.role)
             case _:
                 latest = agent.started if agent.state == "running" else -agent.since
-                return (ORDER[agent.state], 0.0 if agent.state == "queued" else latest, agent.unit)
+                return (self._order(agent), 0.0 if agent.state == "queued" else latest, agent.unit)
+
+    def _order(self, agent: AgentRow) -> int:
+        return ORDER["retrying" if agent.id in self.feed.view.retrying else agent.state]
 
     def next_sort(self) -> str:
         """Sort by the next criterion and say which."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import ceil
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -10,7 +11,7 @@ from textual import events
 from textual.message import Message
 
 from t2s_tui.feed import Feed, Left
-from t2s_tui.text import clock, count, right
+from t2s_tui.text import clock, count, money, plural, right
 from t2s_tui.widgets.canvas import Canvas, Line, Span, apart, clip, row, spans_width
 from workspace.runs.events import STAGES, Stage
 from workspace.runs.view import StageRow
@@ -167,7 +168,8 @@ class EndpointLine(Canvas):
     def paint(self) -> list[Line]:
         cells = self.size.width
         use = self.feed.usage
-        if self.feed.view.endpoint_lost:
+        lost = self.feed.view.lost
+        if lost and self.feed.waits_for_endpoint:
             return [row(Span(f" {self.look.glyph('lost')} endpoint lost: {self.feed.view.endpoint_lost}", "bad"))]
         limit = f"/{use.limit}" if use.limit else ""
         left = [
@@ -176,15 +178,24 @@ class EndpointLine(Canvas):
             Span("  "), Span(right(count(use.rate), 4), "text"), Span(" tok/s ", "dim"),
             Span(self.look.spark(list(self.feed.rates), 12 if cells < 100 else 24), "run"),
         ]  # fmt: skip
-        faults = [Span(f"rejects {use.rejects}  ", "bad")] if use.rejects else []
+        faults = [Span(f"{plural(len(lost), 'endpoint')} lost  ", "bad")] if lost else []
+        faults += self._waiting()
+        faults += [Span(f"rejects {use.rejects}  ", "dim")] if use.rejects else []
         faults += [Span(f"retries {use.retries}  ", "dim")] if use.retries and cells >= 100 else []
         return [apart(left, [*faults, *self._totals(cells), Span(" ")], cells, back="bar")]
+
+    def _waiting(self) -> list[Span]:
+        """How many agents wait for another attempt, and for how long at most."""
+        if not (waiting := self.feed.retrying_at):
+            return []
+        left = ceil(max(waiting.values()) - self.feed.now)
+        return [Span(f"{self.look.glyph('retrying')} {len(waiting)} wait{f' {left} s' if left > 0 else ''}  ", "bad")]
 
     def _totals(self, cells: int) -> list[Span]:
         use = self.feed.view.usage
         spans = [Span(count(use.prompt + use.completion), "text"), Span(" tokens", "dim")]
         if use.cost is not None:
-            spans += [Span(f"  {use.cost:.2f} $", "text")]
+            spans += [Span("  cost ", "dim"), Span(money(use.cost), "text")]
         return [Span(f"{use.calls}", "text"), Span(" calls  ", "dim"), *spans] if cells >= 100 else spans
 
 

@@ -21,7 +21,7 @@ from workspace.runs.run import RunFolder, alive, load_view
 LATENCY, LIMIT = 0.5, 8
 TRACES = 100  # 75 analyses, so 67 calls and more wait for a place
 ON_THE_WAY = 0.05  # seconds: what was sent before the engine could hear of it
-HEARS = 0.5  # seconds until a wish that came as a file is heard
+SETTLES = 1.0  # seconds from the last reply to the pause
 GONE = 5.0  # seconds after the last call in flight
 
 
@@ -150,11 +150,12 @@ def test_no_call_begins_while_a_run_is_paused_and_none_is_made_again(shell: Shel
         assert shell.t2s("pause", "last", *filter(None, [how])).code == 0
         heard = time.monotonic()
         wait_until(lambda: load_view(work.run).view.state == "paused", 10, "the pause")
-        paused = time.monotonic() - heard
+        paused, last = time.monotonic() - heard, max(one.ended or 0 for one in work.through.chats) - heard
         time.sleep(1)
         late = _after(work.through, heard)
-        print(f"\nnew calls after pause {how}: {late}; paused {paused:.2f} s after the answer")
+        print(f"\nnew calls after pause {how}: {late}; paused {paused:.2f} s, last reply {last:.2f} s after the answer")
         assert not late
+        assert paused - max(last, 0) < SETTLES
         assert _on_record(work.run) == _whole(work.through) == len(work.through.chats)
         assert shell.t2s("resume", "last", "--limit", 64, "--json").code == 0
         assert _on_record(work.run) == _whole(work.through) == len(work.through.chats)

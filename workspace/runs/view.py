@@ -63,6 +63,8 @@ class RunView(BaseModel):
     turned: list[e.KnobTurned] = Field(default_factory=list[e.KnobTurned])
     retrying: dict[str, float] = Field(default_factory=dict)
     """Agents whose last attempt failed and whose next has not been heard yet: the wall-clock second it may begin."""
+    resting: dict[str, float] = Field(default_factory=dict)
+    """Endpoints that are left alone after failures: the wall-clock second at which one call tries again."""
     failures: dict[str, str] = Field(default_factory=dict)
     """Failed units (stage/unit) with their reasons."""
     verdict: Verdict | None = None
@@ -134,7 +136,7 @@ class RunView(BaseModel):
         gone = [a for a in self.agents.values() if a.state in ("queued", "running")]
         for agent in gone:
             del self.agents[agent.id]
-        self.retrying = {}
+        self.retrying, self.resting = {}, {}
         for node in self.nodes.values():
             if node.state == "running":
                 node.state, node.seq = "waiting", event.seq
@@ -191,6 +193,7 @@ class RunView(BaseModel):
             return
         row.seq = event.seq
         self.retrying.pop(row.id, None)
+        row.trouble = ""
         match event:
             case e.AgentStarted():
                 row.state, row.since, row.started = "running", event.time, event.time
@@ -208,7 +211,7 @@ class RunView(BaseModel):
             case e.CallRetried():
                 row.retries, row.words = row.retries + 1, event.reason
                 self.usage.retries += 1
-                self.retrying[row.id] = event.time + event.wait
+                self.retrying[row.id], row.trouble = event.time + event.wait, event.failure
             case _:
                 pass
 
@@ -309,6 +312,8 @@ class RunView(BaseModel):
                 self.turned = [*self.turned, event][-TURNED:]
             case e.EndpointLost():
                 self.lost[event.endpoint] = event.reason
+            case e.EndpointResting():
+                self.resting[event.endpoint] = event.time + event.seconds
             case e.EndpointBack():
                 self.lost.pop(event.endpoint, None)
             case e.VerdictReached():

@@ -24,6 +24,8 @@ class AgentRow(BaseModel):
     tokens: int = 0
     rate: float = 0.0
     retries: int = 0
+    trouble: str = ""
+    """Class of the fault that its next attempt is to mend (see `CallRetried`); empty while there is none."""
     since: float = 0.0
     started: float = 0.0
     spoke: float = 0.0
