@@ -14,22 +14,21 @@ from pydantic import BaseModel, ConfigDict
 
 from engine.context import Seed
 from engine.crew import Failed, Job
-from engine.llm.endpoint import Reply
+from engine.llm.endpoint import Message, Reply
+from engine.llm.failures import Overflow
 from engine.prompt import Prompt
 from engine.reply import BadReply, parse_json, parse_lines, spoken
+from engine.stages.retell import LEAST_CHARS, case, readable, turns
 from engine.stages.rollout import shown
 from workspace.files import awrite_text, dump_toml, parse_toml, read_text, remove
 from workspace.guard.leak import HeldTask, own_case, own_marks
 from workspace.ids import lesson_id
-from workspace.lessons.differences import differences
 from workspace.lessons.lesson import Example, Lesson, checked, dump_lesson, load_lesson
 from workspace.runs.events import LessonLearned, NoteLeft, label
 from workspace.settings.settings import Source
-from workspace.trajectory import Step, Trajectory
+from workspace.trajectory import Trajectory
 
 MOST_LESSONS = 3
-TURN_CHARS = 6_000
-ALL_CHARS = 24_000
 LABELS = ("TITLE", "RULE", "WHY", "NONE")
 QUOTE_CHARS = 200
 
@@ -118,50 +117,31 @@ def load_analysis(text: str, where: Path) -> Analysis:
     return Analysis.model_validate(parse_toml(text, where))
 
 
-def turns(trajectory: Trajectory) -> str:
-    """The trajectory as a model reads it: numbered turns, long ones cut in the middle, the oldest left out first."""
-    rows = [_turn(n, step) for n, step in enumerate(trajectory.steps, 1)]
-    kept, size = rows[:1], len(rows[0]) if rows else 0
-    tail: list[str] = []
-    for row in reversed(rows[1:]):
-        size += len(row)
-        if size > ALL_CHARS:
-            tail.append(f"[{len(rows) - len(kept) - len(tail)} turns left out]")
-            break
-        tail.append(row)
-    return "\n".join(kept + tail[::-1])
-
-
-def case(trajectory: Trajectory) -> str:
-    """The trajectory as a small model reads it: task, what was done on the way, answer, and what was right."""
-    outcome = trajectory.outcome
-    rows = [f"Task: {_cut(trajectory.question.strip())}"]
-    if len(trajectory.steps) > 3:
-        rows.append(f"What the agent did:\n{turns(trajectory)}")
-    answer = _cut((outcome.got or trajectory.answer).strip())
-    if outcome.status == "pass":
-        return "\n".join([*rows, f"Agent's answer, judged right: {answer}"])
-    if not outcome.expected:
-        return "\n".join([*rows, f"Agent's answer: {answer}", f"Why it is wrong: {outcome.message or 'unknown'}"])
-    right = outcome.expected.strip()
-    told = [f"Agent's answer: {answer}", f"Right answer: {right}", f"Differences: {differences(answer, right)}"]
-    return "\n".join([*rows, *told])
-
-
 async def _ask(seed: Seed, trajectory: Trajectory, prompt: Prompt) -> Findings:
-    agent = seed.agent("analyst", "analyst", "analyse", trajectory.id)
+    """What the analyst found. A trajectory that its model's context does not hold is shown in part, and a refusal for
+    length is followed by half of it."""
+    agent, skill = seed.agent("analyst", "analyst", "analyse", trajectory.id), shown(seed.s0)
+    besides = len(prompt.system) + len(prompt.user) + len(skill) + len(trajectory.outcome.message)
+    windows, model = seed.ctx.desk.caller.windows, seed.ctx.model("analyst", seed.number)
+    most = readable(windows.limit(model.model or ""), model.max_tokens or 0, besides)
     with agent.at_work():
-        if seed.ctx.style("analyst") == "lines":
-            return await agent.ask(prompt.messages(case=case(trajectory)), lambda r: _read_lines(r, trajectory))
-        outcome = trajectory.outcome
-        messages = prompt.messages(
-            trajectory=trajectory.id,
-            turns=turns(trajectory),
-            status=outcome.status,
-            outcome=outcome.message or f"judged {outcome.status}",
-            skill=shown(seed.s0),
-        )
-        return await agent.ask(messages, _read_json, _schema())
+        while True:
+            try:
+                if seed.ctx.style("analyst") == "lines":
+                    messages = prompt.messages(case=case(trajectory, most))
+                    return await agent.ask(messages, lambda reply: _read_lines(reply, trajectory))
+                return await agent.ask(_whole(trajectory, prompt, skill, most), _read_json, _schema())
+            except Overflow:
+                if most <= LEAST_CHARS:
+                    raise
+                most = max(LEAST_CHARS, most // 2)
+
+
+def _whole(trajectory: Trajectory, prompt: Prompt, skill: str, most: int) -> tuple[Message, ...]:
+    outcome = trajectory.outcome
+    told = outcome.message or f"judged {outcome.status}"
+    said = turns(trajectory, most)
+    return prompt.messages(trajectory=trajectory.id, turns=said, status=outcome.status, outcome=told, skill=skill)
 
 
 def _read_lines(reply: Reply, trajectory: Trajectory) -> Findings:
@@ -230,18 +210,6 @@ def _tell(seed: Seed, analysis: Analysis) -> None:
 
 def _kind(trajectory: Trajectory) -> str:
     return "success" if trajectory.outcome.status == "pass" else "error"
-
-
-def _turn(number: int, step: Step) -> str:
-    calls = "".join(f"\n[calls {c.name} {c.arguments}]" for c in step.calls)
-    return f'<turn n="{number}" role="{step.role}">{_cut(step.text + calls)}</turn>'
-
-
-def _cut(text: str) -> str:
-    if len(text) <= TURN_CHARS:
-        return text
-    half = TURN_CHARS // 2
-    return f"{text[:half]}\n[… {len(text) - 2 * half} characters left out …]\n{text[-half:]}"
 
 
 def _schema() -> dict[str, Any]:

@@ -10,15 +10,7 @@ from t2s_tui.text import clock, count, fit, money, plural, safe, wrap
 from t2s_tui.widgets.canvas import BLANK, Line, Span, row
 from t2s_tui.widgets.panel import Reader
 
-
 SHOWN = 50
-FAULTS = {
-    "rejected": "the server is full",
-    "transient": "the call broke",
-    "unreachable": "no connection",
-    "reply": "the reply cannot be read",
-    "overflow": "the prompt is too long",
-}
 
 
 class Machine(Reader):
@@ -72,12 +64,13 @@ class Machine(Reader):
 
     def _waiting(self) -> list[str]:
         """One row a reason: how many agents, and when the first and the last of them may go on."""
-        agents, groups = self.feed.view.agents, dict[tuple[str, str], list[float]]()
+        groups: dict[str, list[float]] = {}
         for agent, at in self.feed.retrying_at.items():
-            row = agents[agent]
-            groups.setdefault((FAULTS.get(row.trouble, row.trouble), brief(row.words)), []).append(at - self.feed.now)
+            row = self.feed.view.agents[agent]
+            unread = "the reply cannot be read: " if row.trouble == "reply" else ""
+            groups.setdefault(unread + brief(row.words), []).append(at - self.feed.now)
         told = sorted(groups.items(), key=lambda group: -len(group[1]))
-        return [f"{plural(len(left), 'agent')}, {what}, {_when(left)}: {reason}" for (what, reason), left in told]
+        return [f"{plural(len(left), 'agent')}, {_when(left)}: {reason}" for reason, left in told]
 
     def _endpoints(self) -> list[str]:
         view, now = self.feed.view, self.feed.now

@@ -119,16 +119,16 @@ class Roster(ListPanel):
     def _rank(self, agent: AgentRow) -> tuple[float | str, ...]:
         match self.sort:
             case "time":
-                return (self._order(agent), -self._seconds(agent), agent.id)
+                return (self._rank_of_state(agent), -self._seconds(agent), agent.id)
             case "tokens":
                 return (-agent.tokens, agent.id)
             case "name":
                 return (agent.unit, agent.role)
             case _:
                 latest = agent.started if agent.state == "running" else -agent.since
-                return (self._order(agent), 0.0 if agent.state == "queued" else latest, agent.unit)
+                return (self._rank_of_state(agent), 0.0 if agent.state == "queued" else latest, agent.unit)
 
-    def _order(self, agent: AgentRow) -> int:
+    def _rank_of_state(self, agent: AgentRow) -> int:
         return ORDER["retrying" if agent.id in self.feed.view.retrying else agent.state]
 
     def next_sort(self) -> str:
