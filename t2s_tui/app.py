@@ -218,7 +218,10 @@ class T2SApp(Textual[int]):
                 return Said("The engine is gone; everything finished is kept.", "bad", "R resumes")
             case "paused":
                 then = "goes on by itself; space keeps it paused" if feed.waits_for_endpoint else "space goes on"
+                then = "B raises the cap" if feed.waits_for_budget else then
                 return Said(_paused(view.why), "bad", then, "paused")
+            case "stopped" if feed.waits_for_budget:
+                return Said(f"Stopped{_why(view.why)}", "bad", "B raises the cap", "stopped")
             case "incomplete":
                 return Said(f"Ended with failed units{_why(view.why)}", "bad", "R tries them again")
             case "failed":
@@ -228,7 +231,8 @@ class T2SApp(Textual[int]):
                 said = f"{mark.word}: {unsaid(view.verdict.sentence, view.verdict.decision)}"
                 return Said(said, mark.ink, "v verdict  d diff", view.verdict.decision)
             case _ if view.endpoint_lost and not view.ended:
-                return Said(f"The endpoint does not answer: {view.endpoint_lost}", "bad")
+                then = "the others go on" if feed.state == "running" and not feed.waits_for_endpoint else ""
+                return Said(f"{', '.join(view.lost)} does not answer: {view.endpoint_lost}", "bad", then)
             case _:
                 return None
 

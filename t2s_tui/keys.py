@@ -53,6 +53,7 @@ RUN = (
     Key("run.pause", "space", "pause", "space", "pause", "Pause the run (calls in flight finish), or go on."),
     Key("run.resume", "R", "resume_engine", "R", "resume", "Start an engine for a run that lost its own, or ended."),
     Key("run.retry", "r", "retry", "r", "retry failed", "Try the failed units again."),
+    Key("run.budget", "B", "budget", "B", "budget", "Raise the cap that holds the run, and let it go on."),
     Key("run.more", "plus,equals_sign", "limit(1)", "+", "more calls", "Allow more calls in flight."),
     Key("run.fewer", "minus", "limit(-1)", "-", "fewer calls", "Allow fewer calls in flight."),
     Key("run.stop", "X", "stop", "X", "stop", "Stop the run after asking; it can be resumed later."),

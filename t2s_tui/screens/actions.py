@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Mapping
 from typing import Any
 
 from textual import work
@@ -11,6 +12,7 @@ from t2s_tui import host
 from t2s_tui.feed import Feed, redone, workplace
 from t2s_tui.keys import RUN, bindings
 from t2s_tui.screens.base import Base
+from t2s_tui.screens.budget import BudgetScreen, cap_of
 from t2s_tui.screens.confirm import Confirm
 from t2s_tui.text import plural
 from workspace.errors import T2SError
@@ -34,6 +36,8 @@ class RunActions(Base):
         match self.feed.state:
             case "paused" | "pausing" if self.feed.waits_for_endpoint:
                 self._wish("pause", "it stays paused when the endpoint is back, until you press this key again")
+            case "paused" | "pausing" if self.feed.waits_for_budget and not self.feed.asked.paused:
+                self.action_budget()  # under the same cap it would stop at its next call
             case "paused" | "pausing":
                 self._wish("resume", "going on")
             case "running" | "starting":
@@ -50,6 +54,24 @@ class RunActions(Base):
                 self._start()
             else:
                 self._start()
+
+    @work
+    async def action_budget(self) -> None:
+        """Another cap for a run that its budget holds: a living engine hears of it, else a new one starts with it."""
+        if not self.t2s.may_write():
+            return
+        if not self.feed.waits_for_budget:
+            self.t2s.tell("no budget holds the run; `t2s resume RUN --budget-tokens N` sets one")
+            return
+        cap = cap_of(self.feed.view)
+        wished = await self.app.push_screen_wait(BudgetScreen(cap))
+        if wished is None:
+            return
+        words = f"no cap on {cap.name}" if isinstance(wished, str) else f"at most {cap.words(wished)} from now on"
+        if self.feed.alive:
+            self._wish("spending", words, **{cap.name: wished})
+        else:
+            self._start({f"spending.{cap.name}": wished if isinstance(wished, str) else f"{wished:.10g}"})
 
     def action_retry(self) -> None:
         failed = sum(row.failed for row in self.feed.view.stages.values())
@@ -111,11 +133,11 @@ class RunActions(Base):
             self.t2s.tell(said)
 
     @work(thread=True, exclusive=True, group="engine")
-    def _start(self) -> None:
+    def _start(self, knobs: Mapping[str, str] | None = None) -> None:
         """Starting waits for the engine's first word, so it must not hold up the screen."""
         self.app.call_from_thread(self.t2s.tell, "starting an engine …")
         try:
-            host.start(self.feed.run)
+            host.start(self.feed.run, knobs=knobs)
         except T2SError as error:
             self.app.call_from_thread(self.t2s.tell, str(error), bad=True)
 

@@ -126,6 +126,7 @@ class LiveScreen(RunActions, LessonActions):
         first = [Hint("space", "pause" if pauses else "go on")]
         if state in ("lost", "finished", "incomplete", "stopped", "failed"):
             first = [Hint("R", "resume")] if state != "finished" else [Hint("v", "verdict")]
+        first = [Hint("B", "budget")] if self.feed.waits_for_budget else first
         end = [Hint("X", "stop")] if self.feed.alive else []
         match self._current:
             case "pool" if self.pool.ideas:

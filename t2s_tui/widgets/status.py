@@ -180,7 +180,8 @@ class EndpointLine(Canvas):
         ]  # fmt: skip
         faults = [Span(f"{plural(len(lost), 'endpoint')} lost  ", "bad")] if lost else []
         faults += self._waiting()
-        faults += [Span(f"rejects {use.rejects}  ", "dim")] if use.rejects else []
+        if use.rejects and (cells >= 100 or not self.feed.retrying_at):
+            faults.append(Span(f"rejects {use.rejects}  ", "dim"))
         faults += [Span(f"retries {use.retries}  ", "dim")] if use.retries and cells >= 100 else []
         return [apart(left, [*faults, *self._totals(cells), Span(" ")], cells, back="bar")]
 

@@ -100,7 +100,7 @@ def test_a_run_whose_endpoint_is_gone_for_a_while_pauses_with_the_reason_and_los
         answered = sum(one.whole for one in through.chats)
         assert answered == keys.total()  # what was cut in flight was no reply; all others were paid once
         assert len(through.chats) - answered <= LIMIT
-        for words in ("endpoint lost: cannot reach", "paused: cannot reach", "endpoint is back", "goes on"):
+        for words in ("endpoint lost: cannot reach", "paused: cannot reach", "endpoint is back", "  resumed\n"):
             assert words in found.done.out
 
 
