@@ -223,7 +223,7 @@ class T2SApp(Textual[int]):
             case "stopped" if feed.waits_for_budget:
                 return Said(f"Stopped{_why(view.why)}", "bad", "B raises the cap", "stopped")
             case "incomplete":
-                return Said(f"Ended with failed units{_why(view.why)}", "bad", "R tries them again")
+                return Said(f"Incomplete{_why(view.why)}", "bad", "r tries again")
             case "failed":
                 return Said(f"The run failed{_why(view.why)}", "bad", "R tries again")
             case "finished" if view.verdict is not None:

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
+from math import ceil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -168,6 +169,13 @@ class Feed:
     def retrying_at(self) -> Mapping[str, float]:
         """Agents whose last attempt failed, with the wall-clock second at which the next one may begin."""
         return self.view.retrying if self.alive else {}
+
+    def again(self, agent: str) -> str:
+        """`wait 12 s`, or `2× again` once the next attempt may begin; empty for an agent that is not in trouble."""
+        if (at := self.retrying_at.get(agent)) is None:
+            return ""
+        left = ceil(at - self.now)
+        return f"wait {left} s" if left > 0 else f"{self.view.agents[agent].retries}× again"
 
     def standing(self, row: AgentRow | NodeRow) -> str:
         """The state of an agent or a merge as people should read it: without an engine nobody is at work."""

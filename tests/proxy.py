@@ -8,15 +8,14 @@ the request, so that the same request of the same seed meets the same weather.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import json
 import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Any, NamedTuple, TypeVar, cast
@@ -233,8 +232,8 @@ class Proxy:
         if seen.fault.startswith("stall"):
             await _stall(writer, pings=seen.fault == "stall-pings")
 
-    @contextlib.asynccontextmanager
-    async def _behind(self, request: wire.Request) -> Any:
+    @asynccontextmanager
+    async def _behind(self, request: wire.Request) -> AsyncGenerator[asyncio.StreamReader]:
         """The server's answer to the same request, on a connection of its own that ends with it."""
         reader, writer = await asyncio.open_connection(*self._there)
         try:
@@ -296,8 +295,8 @@ def remains(kind: str, events: list[bytes], dice: random.Random) -> bytes:
         case "malformed":
             return b"".join(map(wire.chunk, [*events[:cut], *events[finish:], b""]))
         case "length":
-            end = [events[finish].replace(b'"finish_reason":"stop"', b'"finish_reason":"length"'), *events[finish + 1 :]]
-            return b"".join(map(wire.chunk, [*events[:cut], *end, b""]))
+            last = events[finish].replace(b'"finish_reason":"stop"', b'"finish_reason":"length"')
+            return b"".join(map(wire.chunk, [*events[:cut], last, *events[finish + 1 :], b""]))
         case _:
             raise ValueError(f"no fault {kind!r}; there are: {', '.join((*REFUSALS, *BREAKS))}")
 

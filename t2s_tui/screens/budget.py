@@ -34,8 +34,8 @@ class Cap(NamedTuple):
         return round(2 * max(self.limit, self.used), 4)
 
     def words(self, amount: float) -> str:
-        """`3,000 tokens`, `a cost of 1.50`."""
-        return f"a cost of {money(amount)}" if self.name == "cost" else f"{amount:,.0f} {self.name}"
+        """`3,000 tokens`, `1.50 in cost`."""
+        return f"{money(amount)} in cost" if self.name == "cost" else f"{amount:,.0f} {self.name}"
 
 
 def cap_of(view: RunView) -> Cap:
@@ -107,10 +107,10 @@ class BudgetScreen(ModalScreen[float | str | None]):
     @on(Input.Submitted)
     def _take(self, message: Input.Submitted) -> None:
         found = read_cap(message.value, self.cap)
-        if isinstance(found, float) or found == NONE:
-            self.dismiss(found)
-        else:
+        if isinstance(found, str) and found != NONE:
             self._say(found)
+        else:
+            self.dismiss(found)
 
     def action_leave(self) -> None:
         self.dismiss(None)
@@ -122,7 +122,8 @@ class BudgetScreen(ModalScreen[float | str | None]):
 
     def _asked(self) -> list[Line]:
         cap = self.cap
-        said = f"{cap.words(cap.used)} of {cap.words(cap.limit)} used. The new cap in all, or none:"
+        used = money(cap.used) if cap.name == "cost" else f"{cap.used:,.0f}"
+        said = f"{used} of {cap.words(cap.limit)} used, and the next call might go over. The new cap in all, or none:"
         title = row(Span(f"{EDGE}Raise the budget of {cap.name}?", "bright+bold"), back="bar")
         empty = Line((), "bar")
         parts = [row(Span(EDGE + part, "text"), back="bar") for part in wrap(said, WIDTH - 6)]

@@ -80,7 +80,7 @@ class Machine(Reader):
 
     def _failed(self) -> list[str]:
         failures = self.feed.view.failures
-        shown = [f"{unit.replace('/', ' ')}: {reason}" for unit, reason in list(failures.items())[:SHOWN]]
+        shown = [f"{unit.replace('/', ' ')}: {brief(reason)}" for unit, reason in list(failures.items())[:SHOWN]]
         return shown + ([f"and {len(failures) - SHOWN} more"] if len(failures) > SHOWN else [])
 
     def _rejects(self, number: int) -> Span:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from math import ceil
 
 from t2s_tui.feed import Feed
 from t2s_tui.narrate import brief
@@ -69,7 +68,7 @@ class Roster(ListPanel):
         agents = self.feed.view.agents
         return self._busy.get(
             (self.feed.view.seq, self.sort, self.feed.alive),
-            lambda: [key for key in self.keys() if self.feed.standing(agents[key]) == "running"],
+            lambda: [key for key in self.keys() if self._state(agents[key]) == "running"],
             len(agents),
         )
 
@@ -105,8 +104,7 @@ class Roster(ListPanel):
 
     def _doing(self, agent: AgentRow, state: str) -> str:
         if state == "retrying":
-            left = ceil(self.feed.retrying_at[agent.id] - self.feed.now)
-            return f"wait {left} s" if left > 0 else f"{agent.retries}× again"
+            return self.feed.again(agent.id)
         if state == "running" and agent.turn > 0:
             return f"turn {agent.turn}"
         return f"{agent.retries}× again" if state == "running" and agent.retries else state

@@ -9,7 +9,8 @@ from textual import events
 
 from t2s_tui.feed import Feed
 from t2s_tui.keys import CHOOSE, MOVE, bindings
-from t2s_tui.text import fit, plural, width
+from t2s_tui.narrate import brief
+from t2s_tui.text import fit, plural, width, wrap
 from t2s_tui.widgets.canvas import Line, Span
 from t2s_tui.widgets.panel import ListPanel, Panel
 from t2s_tui.widgets.roster import short
@@ -112,11 +113,7 @@ class Wall(Panel):
 
     def _draw(self, agent: str, cells: int, height: int) -> list[list[Span]]:
         at_work = self._at_work(agent)
-        tail = self.feed.tail(agent)
-        rows = tail.rows(cells - 1, height - 1) or [self.feed.words(agent)]
-        ink = "text" if at_work else "dim"
-        if at_work and not any(rows):
-            rows, ink = ["waiting for the first word"], "faint"
+        rows, ink = self._said(agent, cells - 1, height - 1)
         body = [[Span(fit(row, cells), ink)] for row in rows]
         if at_work and ink == "text":
             last = rows[-1]
@@ -129,12 +126,22 @@ class Wall(Panel):
         blank = [[Span(" " * cells)]] * max(0, height - 1 - len(body))
         return [self._head(agent, cells, at_work), *body[: height - 1], *blank]
 
+    def _said(self, agent: str, cells: int, height: int) -> tuple[list[str], str]:
+        """Rows and their ink: what the agent says, or why it has to try again."""
+        if agent in self.feed.retrying_at:
+            return wrap(brief(self.feed.words(agent)), cells), "bad"
+        rows = self.feed.tail(agent).rows(cells, height) or [self.feed.words(agent)]
+        if not self._at_work(agent):
+            return rows, "dim"
+        return (rows, "text") if any(rows) else (["waiting for the first word"], "faint")
+
     def _head(self, agent: str, cells: int, at_work: bool) -> list[Span]:
         row = self.feed.view.agents.get(agent)
         picked = agent == self._pick
         state = self.feed.standing(row) if row else "done"
+        state = "retrying" if agent in self.feed.retrying_at else state
         name = f"{short(row.unit)} {row.role}" if row else agent
-        pace = (
+        pace = self.feed.again(agent) or (
             f"{row.rate:.0f} t/s"
             if row and at_work and row.rate >= 1
             else ("" if at_work else self.look.mark(state).word)
@@ -143,7 +150,7 @@ class Wall(Panel):
         left = fit(f"{self.look.glyph(state)} {name} ", min(cells, width(name) + 3))
         tail = fit(f" {pin}{pace}", min(max(0, cells - width(left)), len(pin) + len(pace) + 1) if pace or pin else 0)
         rule = self.look.glyphs.rule * (cells - width(left) - width(tail))
-        ink = "run" if at_work else self.look.mark(state).ink
+        ink = self.look.mark(state).ink
         return [
             Span(left[:1], ink),
             Span(left[1:], "bright+bold" if picked else "dim"),
@@ -153,7 +160,8 @@ class Wall(Panel):
 
     def _at_work(self, agent: str) -> bool:
         row = self.feed.view.agents.get(agent)
-        return row is not None and self.feed.standing(row) == "running"
+        waits = agent in self.feed.retrying_at
+        return row is not None and not waits and self.feed.standing(row) == "running"
 
     def _place_agents(self) -> None:
         """Who is shown where. Those who stay keep their places."""

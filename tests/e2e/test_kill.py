@@ -1,4 +1,5 @@
-"""kill -9 at any moment: the run goes on where it was, pays for nothing twice, and ends with the same skill."""
+"""kill -9 at any moment: the run goes on where it was, also elsewhere, pays for nothing twice, and ends with the same
+skill; only a changed input makes something again."""
 
 from __future__ import annotations
 
@@ -17,7 +18,9 @@ import pytest
 from tests.proxy import Proxy, proxy
 from tests.shell import Shell, end_engine, scripted, wait_until
 from workspace.reports.summary import result_skill
-from workspace.runs.run import RunFolder, alive, lock_holder, runs_in
+from workspace.runs import events as e
+from workspace.runs.journal import read_events
+from workspace.runs.run import RunFolder, alive, load_view, lock_holder, runs_in
 
 SEED = 4
 RUNS, AT_ONCE = 20, 2
@@ -141,3 +144,61 @@ def test_killed_at_20_random_moments_a_run_ends_with_the_same_bytes_and_no_finis
     print(f"\n{len(killed)} kills, calls on record at each: {sorted(life.after for life in killed)}")
     sent = sum(life.sent for lives in runs for life in lives)
     print(f"calls lost in flight: {sum(life.lost for life in killed)}, of {sent} sent")
+
+
+@pytest.mark.parametrize("limit", [1, 32])
+def test_a_killed_run_goes_on_at_another_port_with_another_limit_and_pays_nothing_again(
+    shell: Shell, server: str, undisturbed: Undisturbed, limit: int
+) -> None:
+    with proxy(server) as here:
+        first = _kill_at(shell, _words(shell, here.url), here, undisturbed.calls // 2, 0.0)
+    assert first.lost <= LIMIT
+    with scripted() as other, proxy(other) as there:
+        done = shell.t2s("resume", "last", "--base-url", there.url, "--limit", limit, "--json")
+        assert done.code == 0, done.err
+        assert len(there.chats) == undisturbed.calls - first.after
+    _is_the_same(shell.run(), undisturbed, done.json)
+
+
+def test_a_changed_trajectory_is_refused_by_name_and_accepted_only_what_read_it_is_made_again(
+    shell: Shell, server: str
+) -> None:
+    with proxy(server) as through:
+        assert shell.t2s(*_words(shell, through.url)).code == 0
+        run, before = shell.run(), {one.ask.digest for one in through.chats}
+        changed = run.round(1).trajectory("t003")
+        changed.write_text(changed.read_text().replace("2021-03-03", "2021-04-30"))
+        sent, paid = len(through.chats), _keys(run)
+        refused = shell.t2s("resume", "last", "--plain")
+        assert (refused.code, len(through.chats)) == (2, sent)
+        assert f"rounds/1/trajectories/{changed.name}" in refused.err and "--accept-changes" in refused.err
+        seen = load_view(run).view.seq
+        accepted = shell.t2s("resume", "last", "--accept-changes", "--json")
+        assert accepted.code == 0, accepted.err
+        made = _made(run, seen)
+        new = [one.ask.digest for one in through.chats[sent:]]
+    print(f"\nmade again: {made}; {len(new)} calls of {sent}")
+    assert made["analyse"] == made["propose"] == {"t003"}
+    assert made["merge"] == _path_to_root(run, "t003")
+    assert set(made) <= {"analyse", "propose", "merge", "settle"}
+    assert not before & set(new)  # what is sent again is not what was answered before
+    assert len(_keys(run)) == len(set(_keys(run))) == len(paid) + len(new)
+
+
+def _made(run: RunFolder, after: int) -> dict[str, set[str]]:
+    """Units that were made, not taken from the disk, since event `after`."""
+    made: dict[str, set[str]] = {}
+    for event, _ in read_events(run.journal):
+        if isinstance(event, e.UnitDone) and event.seq > after:
+            made.setdefault(event.stage, set()).add(event.unit)
+    return made
+
+
+def _path_to_root(run: RunFolder, patch: str) -> set[str]:
+    """The merges that read what came of `patch`."""
+    events = [event for event, _ in read_events(run.journal)]
+    nodes = {event.node: {*event.children} for event in events if isinstance(event, e.MergePlanned)}
+    path, below = set[str](), {patch}
+    while below := {node for node, children in nodes.items() if children & below} - path:
+        path |= below
+    return path

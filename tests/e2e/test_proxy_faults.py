@@ -1,4 +1,4 @@
-"""A rough way between engine and model: every lesson is kept, every failure is visible, only what failed is made again."""
+"""A rough way between engine and model: every lesson is kept, each failure is seen, only what failed is made again."""
 
 from __future__ import annotations
 

@@ -241,6 +241,11 @@ def test_a_file_that_redirects_a_key_of_the_environment_is_noticed(
     assert bool(load(tmp_path, text, env).sends) is foreign
 
 
+def test_addresses_in_the_environment_stand_with_blanks_between(tmp_path: Path) -> None:
+    config = load(tmp_path, None, {"T2S_ALSO_URL": "http://a:1/v1 http://b:2/v1/"}).config
+    assert config.endpoint.also == ("http://a:1/v1", "http://b:2/v1")
+
+
 def test_the_template_is_valid_and_changes_nothing(tmp_path: Path) -> None:
     assert load(tmp_path, commented_template()).config == Config()
 

@@ -238,7 +238,9 @@ def _environment(env: Mapping[str, str], faults: list[str]) -> _Layer:
             continue
         key = short.get(name) or name.removeprefix("T2S_").lower().replace("__", ".")
         if key in SETTINGS:
-            values[key] = env[name].split(os.pathsep) if SETTINGS[key].default == () else env[name]
+            # Lists of paths are written as PATH is, others (addresses hold colons) with blanks between.
+            listed = env[name].split(os.pathsep if key in PATHS else None)
+            values[key] = listed if SETTINGS[key].default == () else env[name]
             places[key] = f"{name} in the environment"
         elif fault := unknown_variable(name, short):
             faults.append(fault)
