@@ -172,7 +172,7 @@ async def _merge(folder: Path, s0: Skill, given: Mapping[str, Patch]) -> tuple[O
     pause = Pause(journal.emit, pool.gate)
     record = Record(run)
     caller = Caller(pool, pause, Lifeline(pool, pause, journal.emit, None), record, journal.emit)
-    desk = Desk(run, caller, LiveWriter(run), journal.emit, True)
+    desk = Desk(run, caller, LiveWriter(run), journal.emit)
     context = Context(
         run=run, config=Config(), emit=journal.emit, crew=Crew(pause, journal.emit, 136), desk=desk,
         prompts=Prompts(run.prompts), domain=None, models=dict.fromkeys(ROLES, "truth"), view=view,

@@ -7,6 +7,10 @@ paper: same latencies as the server drew them, same dependencies (analyse → pr
 of them, the merge tree of plan.toml, judges after the root, repairs after the judges, the turns of a conversation one
 after another), same slots and priorities, and nothing in between takes any time. Bar: span ≤ 1.05 × that schedule.
 
+Priorities are those of the engine: earlier stages first (most depends on them, so no long chain is left for the end),
+in a stage later turns first. Later stages first took 7, 5 and 10 % longer with 64 traces (13.37, 14.47, 41.32 s against
+12.49, 13.84, 37.45 s).
+
 `bound` is max(critical path, work ÷ slots). The last columns say where time went: `calls` is the list schedule of what
 the calls took instead of what was drawn (server's and client's own work), `plan` and `settle` are the seconds without a
 call between the last patch and the first merge, and between the root and the first judge.
@@ -136,7 +140,7 @@ def _unit(agent: str) -> str:
 
 
 def _urgency(name: str) -> int:
-    return [str(stage) for stage in STAGES].index(STAGE_OF[name.partition("-")[0]])
+    return -[str(stage) for stage in STAGES].index(STAGE_OF[name.partition("-")[0]])
 
 
 def _after(calls: Mapping[str, object]) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -31,7 +31,6 @@ class Desk(NamedTuple):
     caller: Caller
     live: LiveWriter
     emit: Callable[[Event], object]
-    latest_first: bool
 
 
 class Agent:
@@ -42,7 +41,7 @@ class Agent:
         self._desk = desk
         self._role: Role = role
         self._model = model
-        self._urgency = STAGES.index(stage) * (1 if desk.latest_first else -1)
+        self._level = len(STAGES) - STAGES.index(stage)
         self._turn = 0
         self._tokens = 0
         self._streaming = 0
@@ -98,7 +97,7 @@ class Agent:
     async def _say(self, talk: tuple[Message, ...], schema: dict[str, object] | None, seed: int) -> Reply:
         self._turn += 1
         self._write(talk[-2:] if self._turn == 1 else talk[-1:])
-        place = Place(self.name, self._turn, self._role, self._urgency)
+        place = Place(self.name, self._turn, self._role, self._level)
         reply = await self._desk.caller.ask(place, self._request(talk, schema, seed), self)
         self._tokens += reply.completion_tokens or 0
         self._words = spoken(reply)

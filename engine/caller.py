@@ -25,12 +25,12 @@ from workspace.runs.events import CallRetried, Event, Role, UsageCounted, label
 
 
 class Place(NamedTuple):
-    """Who calls: the agent, its turn, its role, and how urgent its stage is (higher goes first)."""
+    """Who calls: the agent, its turn, its role, and how many stages follow its own (more goes first)."""
 
     agent: str
     turn: int
     role: Role
-    urgency: int
+    level: int
 
 
 class Listener(Protocol):
@@ -135,7 +135,7 @@ class Caller:
         lanes = [member.lane for member in self.pool.of(place.role)]
         prefix, need = request.messages[0].content, self._purse.most(request)
         tokens = need.prompt + need.completion
-        return self._gate.ticket(lanes, stage=place.urgency, turn=place.turn, prefix=prefix, tokens=tokens)
+        return self._gate.ticket(lanes, level=place.level, turn=place.turn, prefix=prefix, tokens=tokens)
 
     def _asks_otherwise(self, call: _Call, failure: CallFailed) -> bool:
         """Does this endpoint only want a reply in JSON to be asked for in another way?"""

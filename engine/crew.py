@@ -1,8 +1,8 @@
 """The crew: does the run's units, hires sub-agents for them, and turns failures into data.
 
 A unit is one node of the build: an output file and the key (digest) of what it reads. A unit whose file exists under
-the same key is done. A unit starts when the pause lets its stage start and fewer than `most` are at work; later stages
-go first unless the endpoint asks for the opposite. What fails is a row with its reason, never a crash of the run.
+the same key is done. A unit starts when the pause lets its stage start and fewer than `most` are at work; earlier
+stages go first, since most still follows from them. What fails is a row with its reason, never a crash of the run.
 """
 
 from __future__ import annotations
@@ -56,9 +56,8 @@ class Failed(NamedTuple):
 class Crew:
     """Everyone at work in one engine life."""
 
-    def __init__(self, pause: Pause, emit: Callable[[Event], object], most: int, *, latest_first: bool = True) -> None:
+    def __init__(self, pause: Pause, emit: Callable[[Event], object], most: int) -> None:
         self.pause = pause
-        self._direction = 1 if latest_first else -1
         self._emit = emit
         self._desks = _Desks(most)
         self._fresh: set[str] = set()
@@ -164,7 +163,7 @@ class Crew:
             await self.pause.may_start(stage)
             self.pause.queued += 1
             try:
-                await self._desks.take(STAGES.index(stage) * self._direction)
+                await self._desks.take(len(STAGES) - STAGES.index(stage))
             finally:
                 self.pause.queued -= 1
             if self.pause.lets(stage):
@@ -207,8 +206,9 @@ class _Desks:
             raise
 
     def leave(self) -> None:
+        """Who leaves mostly has work that follows from what was done: it may ask for that before the desk goes on."""
         self._free += 1
-        self._seat()
+        asyncio.get_running_loop().call_soon(self._seat)
 
     def resize(self, most: int) -> None:
         self._free += most - self._most

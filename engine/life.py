@@ -103,14 +103,14 @@ async def _evolve(
     lifeline = Lifeline(pool, pause, journal.emit, config.endpoint.wait if options.watch_stdin else None)
     budget = budget_of(config, record.spent, before)
     caller = Caller(pool, pause, lifeline, record, journal.emit, budget)
-    crew = Crew(pause, journal.emit, hired(pool.limit), latest_first=fleet.latest_first)
+    crew = Crew(pause, journal.emit, hired(pool.limit))
     pool.on_resize(lambda limit: crew.resize(hired(limit)))
     context = Context(
         run=run,
         config=config,
         emit=journal.emit,
         crew=crew,
-        desk=Desk(run, caller, LiveWriter(run), journal.emit, fleet.latest_first),
+        desk=Desk(run, caller, LiveWriter(run), journal.emit),
         prompts=Prompts(run.prompts),
         domain=find_domain(config.domain.name, config.domain.family or None) if config.domain.name else None,
         models=fleet.models,

@@ -14,7 +14,7 @@ from math import ceil
 from pathlib import Path
 from typing import NamedTuple
 
-from t2s_tui.text import safe_lines, wrap
+from t2s_tui.text import clock, safe_lines, wrap
 from workspace.errors import LessonInvalid
 from workspace.files import read_from
 from workspace.lessons.pool import load
@@ -175,6 +175,8 @@ class Feed:
         if (at := self.retrying_at.get(agent)) is None:
             return ""
         left = ceil(at - self.now)
+        if left > 999:
+            return f"wait {clock(left)}"
         return f"wait {left} s" if left > 0 else f"{self.view.agents[agent].retries}× again"
 
     def standing(self, row: AgentRow | NodeRow) -> str:

@@ -38,7 +38,9 @@ class Narrator:
         view = self.view
         rows = [(name, row) for name, row in view.stages.items() if row.entered and not row.left]
         stages = ", ".join(f"{name} {row.done}/{row.units}" for name, row in rows) or "starting"
-        return f"   …   {stages}; {view.count('running')} agents at work, {view.usage.completion:,} tokens written"
+        agents = f"{view.count('running') - len(view.retrying)} agents at work"
+        agents += f", {len(view.retrying)} waiting to try again" if view.retrying else ""
+        return f"   …   {stages}; {agents}, {view.usage.completion:,} tokens written"
 
     def _clock(self, event: Event) -> str:
         seconds = max(0, int(event.time - self.view.began)) if self.view.began else 0
@@ -56,7 +58,8 @@ class Narrator:
             return ""
         self._retried[event.agent] = event.time
         times = f", attempt {event.attempt} failed" if event.attempt > 1 else ""
-        return f"{event.agent} tries again ({event.failure}{times}): {brief(event.reason)}"
+        when = f" in {event.wait:.0f} s" if event.wait >= 1 else ""
+        return f"{event.agent} tries again{when} ({event.failure}{times}): {brief(event.reason)}"
 
     def _of_the_work(self, event: Event) -> str:
         match event:

@@ -6,12 +6,10 @@ It follows the journal like every face, prints what `narrate` makes of it, answe
 from __future__ import annotations
 
 import json
-import os
-import select
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, NamedTuple, TextIO
@@ -56,39 +54,28 @@ class Tail:
 
 
 class Interrupts:
-    """Counts Ctrl-C instead of raising, so that the first one can be a polite request."""
+    """Counts Ctrl-C instead of raising, so that the first one can be a polite request. `then` hears each count from
+    within the signal, whatever the program is about at that moment."""
 
     def __init__(self) -> None:
         self.count = 0
+        self.then: Callable[[int], object] = lambda count: None
         self._before: Any = None
-        self._pipe: tuple[int, int] | None = None
 
     def any(self) -> bool:
         """Has there been one?"""
         return self.count > 0
 
-    def wait(self, seconds: float) -> None:
-        """Sleep, but not through a Ctrl-C: each call that goes out after it would be paid."""
-        if self._pipe is None:
-            time.sleep(seconds)
-        elif select.select([self._pipe[0]], [], [], seconds)[0]:
-            os.read(self._pipe[0], 1)
-
     def __enter__(self) -> Interrupts:
-        self._pipe = os.pipe()
         self._before = signal.signal(signal.SIGINT, self._take)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         signal.signal(signal.SIGINT, self._before)
-        pipe, self._pipe = self._pipe, None
-        for end in pipe or ():
-            os.close(end)
 
     def _take(self, number: int, frame: FrameType | None) -> None:
         self.count += 1
-        if self._pipe:
-            os.write(self._pipe[1], b"!")
+        self.then(self.count)
 
 
 class Printer:
@@ -168,8 +155,11 @@ class _Watch:
         self._tail = Tail(run.journal, offset)
         self._paused = ""
         self._asked = False
+        self._heard = 0
         self._answered = 0
         self._deadline = 0.0
+        if engine:
+            interrupts.then = self._hear
 
     def until_over(self) -> int:
         while True:
@@ -182,7 +172,7 @@ class _Watch:
             self._end_if_held()
             self._answer_interrupts()
             self._printer.fill_silence()
-            self._interrupts.wait(LOOK)
+            time.sleep(LOOK)
 
     def _is_alive(self) -> bool:
         return self._engine.code() is None if self._engine else alive(self._run)
@@ -215,12 +205,18 @@ class _Watch:
         if self._engine and self._paused == "lesson" and not self._asked:
             self._ask("stop", "a lesson that cannot be read")
 
+    def _hear(self, count: int) -> None:
+        """Ask at once, also when this face is stuck in a write: calls that begin after a Ctrl-C are paid too."""
+        while self._heard < count:
+            self._heard += 1
+            self._ask("stop" if self._heard == 1 else "stop_now", "Ctrl-C")
+
     def _answer_interrupts(self) -> None:
         if not self._engine:
             return
+        self._hear(self._interrupts.count)
         if self._interrupts.count > self._answered:
             self._answered = self._interrupts.count
-            self._ask("stop" if self._answered == 1 else "stop_now", "Ctrl-C")
             self._deadline = time.monotonic() + GRACE if self._answered > 1 else 0.0
             hint = "stopping: what is in flight finishes; Ctrl-C again stops at once"
             self._printer.remark(hint if self._answered == 1 else "stopping at once")

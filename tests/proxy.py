@@ -26,8 +26,8 @@ from engine.llm.scripted import wire
 T = TypeVar("T")
 
 CHAT = "/v1/chat/completions"
-ASKED_SECONDS, ASKED_MS, ASKED_DATE = 1, 300, 2
-REFUSALS = ("401", "429-seconds", "429-ms", "429-date", "500", "503")
+ASKED_SECONDS, ASKED_MS, ASKED_DATE, ASKED_LONG = 1, 300, 2, 60
+REFUSALS = ("401", "429-seconds", "429-ms", "429-date", "429-long", "500", "503")
 BREAKS = ("disconnect", "stall", "stall-pings", "malformed", "torn", "empty", "length")
 PING = 0.1  # seconds between two comments of a stalled stream
 JOIN = 10.0
@@ -255,8 +255,9 @@ def proxy(target: str, decide: Decide = clear) -> Iterator[Proxy]:
 def refusal(kind: str) -> tuple[bytes, float]:
     """An answer that is no reply, and the seconds it asks the client to wait."""
     match kind:
-        case "429-seconds":
-            return wire.error_answer(429, "slow down", {"Retry-After": str(ASKED_SECONDS)}), float(ASKED_SECONDS)
+        case "429-seconds" | "429-long":
+            seconds = ASKED_LONG if kind == "429-long" else ASKED_SECONDS
+            return wire.error_answer(429, "slow down", {"Retry-After": str(seconds)}), float(seconds)
         case "429-ms":
             return wire.error_answer(429, "slow down", {"retry-after-ms": str(ASKED_MS)}), ASKED_MS / 1000
         case "429-date":

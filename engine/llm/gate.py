@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 from engine.llm.lane import LONG_PREFIX, NEVER, Call, Lane, at_least_one
 
-# Waiting makes urgent: a call overtakes one of the next stage when it has waited so many seconds longer.
-STAGE_AGE, TURN_AGE = 120.0, 20.0
+# Waiting makes urgent: a call overtakes one of the next level when it has waited so many seconds longer.
+LEVEL_AGE, TURN_AGE = 120.0, 20.0
 
 
 class Recalled(Exception):
@@ -94,13 +94,14 @@ class Gate:
         return self._is_open
 
     def ticket(
-        self, lanes: Sequence[Lane] = (), *, stage: int = 0, turn: int = 0, prefix: str = "", tokens: int = 0
+        self, lanes: Sequence[Lane] = (), *, level: int = 0, turn: int = 0, prefix: str = "", tokens: int = 0
     ) -> Ticket:
-        """A place for a call that may go through `lanes` (all, when none are named): later stages first, then later
-        turns, then who came first; who waits long gets more urgent."""
+        """A place for a call that may go through `lanes` (all, when none are named): higher levels first, then
+        later turns, then who came first; who waits long gets more urgent. The level says how much is still to come
+        after the call: what most depends on goes first, so that no long chain is left for the end (T. C. Hu, 1961)."""
         lanes = tuple(lanes) or self.lanes
         shared = prefix if len(prefix) >= LONG_PREFIX or any(lane.alone for lane in lanes) else ""
-        urgency = stage * STAGE_AGE + turn * TURN_AGE - time.monotonic()
+        urgency = level * LEVEL_AGE + turn * TURN_AGE - time.monotonic()
         return Ticket(lanes, Call(shared, tokens), urgency, next(self._numbers))
 
     @asynccontextmanager
@@ -197,7 +198,7 @@ class Gate:
             soonest = min(soonest, at)
             if at > now:
                 continue
-            rank = queue[0].rank[0] - (STAGE_AGE / 2 if lane.fits_head(queue[0].ticket.call) else 0.0)
+            rank = queue[0].rank[0] - (LEVEL_AGE / 2 if lane.fits_head(queue[0].ticket.call) else 0.0)
             if best is None or rank < best[0]:
                 best = (rank, queue, lane)
         if best is None:

@@ -47,15 +47,13 @@ class Opened(NamedTuple):
 class Fleet(NamedTuple):
     """All endpoints of a run, which of them each role may call (by place in `opened`), and with which model.
 
-    `windows`: by model the tokens of its context, as far as servers tell. `latest_first`: later stages go first; a
-    server that pays for each change of prompt finishes a stage instead.
+    `windows`: by model the tokens of its context, as far as servers tell.
     """
 
     opened: tuple[Opened, ...]
     roles: Mapping[Role, tuple[int, ...]]
     models: Mapping[Role, str]
     windows: Mapping[str, int] = {}
-    latest_first: bool = True
 
     @property
     def name(self) -> str:
@@ -78,7 +76,7 @@ async def open_fleet(run: RunFolder, config: Config) -> AsyncGenerator[Fleet]:
             own = servers(config, role)
             models[role] = _model(config, role, {server: by_server[server] for server in own})
             roles[role] = tuple(list(wanted).index(server) for server in own)
-        yield Fleet(tuple(opened), roles, models, _windows(opened), latest_first=EMBEDDED not in wanted)
+        yield Fleet(tuple(opened), roles, models, _windows(opened))
 
 
 async def _all(opening: Iterable[Coroutine[Any, Any, Opened]]) -> list[Opened]:

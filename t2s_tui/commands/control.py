@@ -28,6 +28,7 @@ from workspace.reports.summary import asked, short_summary
 from workspace.runs.events import WishGranted, WishRefused
 from workspace.runs.journal import read_events
 from workspace.runs.run import RunFolder, alive, load_view
+from workspace.runs.view import RunView
 from workspace.runs.wishes import Wish, WishKind, leave_wish
 from workspace.settings.config import FLAGS, KNOBS, load_config, value_of
 
@@ -152,18 +153,31 @@ def _ask_to_go_on(run: RunFolder, knobs: dict[str, str], wish: WishKind) -> str:
     """Leave the wishes for what a living engine can take and to go on; the sentence about it. Raises `InputError`,
     `BusyError`."""
     view = load_view(run).view
-    told = [_ask_for(run, change) for change in _living_changes(run, knobs)]
+    changes = _living_changes(run, knobs)
+    told = " and ".join(change.words for change in changes)
+    heard = [_ask(run, change.kind, change.arguments) for change in changes]
+    if not all(heard):
+        return f"{run.id} is asked for {told}; its engine has not answered yet"
     if wish == "resume" and view.state not in ("paused", "pausing"):
         if told:
-            return f"{run.id} is {view.state}, with {' and '.join(told)}"
+            return f"{run.id} is {view.state}, with {told}"
         if stopping := asked(run).stopping:
             raise BusyError(f"run {run.id} is {stopping}; resume it when its engine has ended")
         raise BusyError(f"run {run.id} is {view.state} already; watch it with `t2s attach {run.id}`")
-    if not _ask(run, wish):
+    if not _is_freed(view, knobs, asked(run).paused) and not _ask(run, wish):
         return f"{run.id} is asked to go on; its engine has not answered yet"
     if view.endpoint_lost and view.held_by == "endpoint":
         return f"{run.id} goes on as soon as its endpoint answers; watch it with `t2s attach {run.id}`"
     return f"{run.id} goes on; watch it with `t2s attach {run.id}`"
+
+
+def _is_freed(view: RunView, knobs: dict[str, str], paused: bool) -> bool:
+    """Did only a cap hold the run, and is it larger now? Then it goes on by itself, and may have reached the new one
+    by the time another wish comes."""
+    wished = knobs.get(CAP + view.short, "")
+    if not view.short or view.held_by != "budget" or paused or not wished:
+        return False
+    return wished == "none" or float(wished) > view.reached[view.short]
 
 
 class _Change(NamedTuple):
@@ -172,11 +186,6 @@ class _Change(NamedTuple):
     kind: WishKind
     arguments: dict[str, object]
     words: str
-
-
-def _ask_for(run: RunFolder, change: _Change) -> str:
-    heard = _ask(run, change.kind, change.arguments)
-    return change.words + ("" if heard else " (asked for; its engine has not answered yet)")
 
 
 def _living_changes(run: RunFolder, knobs: dict[str, str]) -> list[_Change]:

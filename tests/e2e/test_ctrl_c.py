@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import pytest
 
-from tests.proxy import Proxy, proxy
-from tests.shell import Shell, scripted, wait_until
+from tests.proxy import CHAT, Proxy, proxy
+from tests.shell import Shell, kinds, scripted, wait_until
 from workspace.runs.run import RunFolder, alive, load_view
 
+OUT = "out.txt"
 LATENCY, LIMIT = 0.5, 8
 TRACES = 100  # 75 analyses, so 67 calls and more wait for a place
 ON_THE_WAY = 0.05  # seconds: what was sent before the engine could hear of it
-SETTLES = 1.0  # seconds from the last reply to the pause
+SETTLES = 1.0  # seconds from the last reply to the pause, or the end
 GONE = 5.0  # seconds after the last call in flight
 
 
@@ -59,16 +62,17 @@ def _at_work(shell: Shell, server: str, *, detached: bool = False) -> Iterator[A
         finally:
             if face:
                 face.kill()
-                face.communicate()
+                face.wait()
 
 
 def _of_its_own_group(shell: Shell, *words: object) -> subprocess.Popen[bytes]:
     """`t2s` in a process group of its own, as a terminal gives one to each command."""
     command = [sys.executable, "-P", "-m", "t2s_tui", *map(str, words)]
-    null, pipe = subprocess.DEVNULL, subprocess.PIPE
-    return subprocess.Popen(
-        command, cwd=shell.cwd, env=shell.env, start_new_session=True, stdin=null, stdout=pipe, stderr=pipe
-    )
+    null = subprocess.DEVNULL
+    with (shell.cwd / OUT).open("wb") as out:  # no pipe: one that nobody reads would hold the face up
+        return subprocess.Popen(
+            command, cwd=shell.cwd, env=shell.env, start_new_session=True, stdin=null, stdout=out, stderr=out
+        )
 
 
 def _press(face: subprocess.Popen[bytes]) -> float:
@@ -101,11 +105,11 @@ def test_after_ctrl_c_no_call_begins_and_those_in_flight_are_kept(shell: Shell, 
         assert work.face
         pressed = _press(work.face)
         gone = _gone_after(lambda: not alive(work.run), pressed)
-        out, err = work.face.communicate(timeout=10)
+        code, out = work.face.wait(10), (shell.cwd / OUT).read_text()
         late, ended = _after(work.through, pressed), max(one.ended or 0 for one in work.through.chats)
         lasted = pressed + gone - ended
         print(f"\nnew calls after Ctrl-C: {late}; engine gone {gone:.2f} s later, {lasted:.2f} s after its last reply")
-        assert work.face.returncode == 130, err.decode()
+        assert code == 130, out
         assert not [at for at in late if at > ON_THE_WAY]
         assert lasted < GONE
         assert _on_record(work.run) == _whole(work.through) == len(work.through.chats)
@@ -120,15 +124,34 @@ def test_a_second_ctrl_c_ends_it_at_once(shell: Shell, server: str) -> None:
         time.sleep(0.1)
         second = _press(work.face)
         gone = _gone_after(lambda: not alive(work.run), second)
-        work.face.communicate(timeout=10)
+        code = work.face.wait(10)
         late = _after(work.through, first)
         cut = sum(not one.whole for one in work.through.chats)
         print(f"\nnew calls after Ctrl-C: {late}; engine gone {gone:.2f} s after the second, {cut} calls cut off")
-        assert work.face.returncode == 130
+        assert code == 130
         assert not [at for at in late if at > ON_THE_WAY]
         assert gone < 2
         assert load_view(work.run).view.state == "stopped"
         assert _on_record(work.run) == _whole(work.through)
+
+
+@pytest.mark.parametrize("kind", ["429-long", "500", "gone"])
+def test_ctrl_c_does_not_wait_for_calls_that_wait_to_be_tried_again(shell: Shell, server: str, kind: str) -> None:
+    with _at_work(shell, server) as work:
+        assert work.face
+        if kind == "gone":
+            work.through.shut()
+        else:
+            work.through.decide = lambda ask: kind if ask.path == CHAT else ""
+        wait_until(lambda: kinds(work.run).count("call.retried") > LIMIT, 30, "the back-off")
+        pressed = _press(work.face)
+        gone = _gone_after(lambda: not alive(work.run), pressed)
+        late = _after(work.through, pressed)
+        last = max(one.ended or 0 for one in work.through.chats) - pressed
+        print(f"\n{kind}: new calls after Ctrl-C: {late}; engine gone {gone:.2f} s later, last reply at {last:+.2f} s")
+        assert work.face.wait(10) == 130
+        assert not [at for at in late if at > ON_THE_WAY]
+        assert gone - max(last, 0) < SETTLES
 
 
 @pytest.mark.parametrize("how", ["", "--now"], ids=["soft", "now"])
@@ -161,3 +184,28 @@ def test_no_call_begins_while_a_run_is_paused_and_none_is_made_again(shell: Shel
         assert _on_record(work.run) == _whole(work.through) == len(work.through.chats)
         assert shell.t2s("resume", "last", "--limit", 64, "--json").code == 0
         assert _on_record(work.run) == _whole(work.through) == len(work.through.chats)
+
+
+def test_ctrl_c_is_heard_by_a_face_whose_reader_reads_no_more(shell: Shell, server: str) -> None:
+    """`t2s run --json | less`: the pipe is full, the face waits in a write."""
+    with proxy(server) as through:
+        face = shell.spawn(*_words(shell, through.url), "--json")
+        assert face.stdout
+        wait_until(lambda: len(through.chats) > 2 * LIMIT, 30, "work")
+        fill = fcntl.fcntl(face.stdout, fcntl.F_GETPIPE_SZ) - 4096
+        wait_until(lambda: _unread(face.stdout) > fill, 60, "a full pipe")
+        pressed = time.monotonic()
+        face.send_signal(signal.SIGINT)
+        gone = _gone_after(lambda: not alive(shell.run()), pressed)
+        late = _after(through, pressed)
+        out, err = face.communicate(timeout=20)
+        print(f"\nnew calls after Ctrl-C: {late}; engine gone {gone:.2f} s later")
+        assert not [at for at in late if at > ON_THE_WAY]
+        assert face.returncode == 130, err.decode()
+        assert json.loads(out.splitlines()[-1])["why"] == "stopped by Ctrl-C"
+
+
+def _unread(pipe: IO[bytes] | None) -> int:
+    """Bytes that wait in a pipe."""
+    assert pipe
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)

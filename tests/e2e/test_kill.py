@@ -50,7 +50,8 @@ class Life(NamedTuple):
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    with scripted("--latency", LATENCY, "--latency-dist", "lognormal") as url:
+    """Every fifth reply is malformed, so some calls are second and third turns of a talk."""
+    with scripted("--latency", LATENCY, "--latency-dist", "lognormal", "--fail", "malformed=0.2") as url:
         yield url
 
 
@@ -153,7 +154,7 @@ def test_a_killed_run_goes_on_at_another_port_with_another_limit_and_pays_nothin
     with proxy(server) as here:
         first = _kill_at(shell, _words(shell, here.url), here, undisturbed.calls // 2, 0.0)
     assert first.lost <= LIMIT
-    with scripted() as other, proxy(other) as there:
+    with scripted("--fail", "malformed=0.2") as other, proxy(other) as there:
         done = shell.t2s("resume", "last", "--base-url", there.url, "--limit", limit, "--json")
         assert done.code == 0, done.err
         assert len(there.chats) == undisturbed.calls - first.after

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import subprocess
+import sys
+import time
+from typing import NamedTuple
+
 import pytest
 
 from tests.shell import Shell, kinds, scripted, wait_until
 from workspace.files import write_text
 from workspace.reports.summary import result_skill
-from workspace.runs.run import load_view
+from workspace.runs.events import KnobTurned
+from workspace.runs.journal import read_events
+from workspace.runs.run import RunFolder, alive, load_view
 from workspace.skills.skill import load_skill
 
 
@@ -91,3 +100,151 @@ def test_a_cap_on_cost_needs_prices(shell: Shell, fast: str) -> None:
 def test_without_prices_the_cost_is_not_known(shell: Shell) -> None:
     with scripted() as url:
         assert shell.t2s(*_words(shell, url, 12), "--budget-tokens", "500000", "--json").json["cost"] is None
+
+
+# --- a living engine ------------------------------------------------------------------------------------------------
+
+
+def _turns(run: RunFolder) -> list[tuple[str, str, str]]:
+    found = [event for event, _ in read_events(run.journal) if isinstance(event, KnobTurned)]
+    return [(event.key, event.before, event.after) for event in found]
+
+
+def _held(shell: Shell, url: str, *caps: str) -> RunFolder:
+    assert shell.t2s(*_words(shell, url, 12), *caps, "--detach").code == 0
+    run = shell.run()
+    wait_until(lambda: load_view(run).view.state == "paused", 20, "the pause")
+    return run
+
+
+def test_a_living_run_goes_on_with_a_larger_cap_and_loses_nothing(shell: Shell, fast: str) -> None:
+    run = _held(shell, fast, "--budget-requests", "5")
+    more = shell.t2s("resume", "last", "--budget-requests", "9", "--detach")
+    assert more.code == 0, more.err
+    wait_until(lambda: kinds(run).count("budget.reached") == 2, 20, "the next pause")
+    wait_until(lambda: load_view(run).view.usage.calls == 9, 5, "the count")
+    assert load_view(run).view.lives == 1, "the same engine"
+    assert shell.t2s("resume", "last", "--budget-requests", "none", "--json").code == 0
+    assert _turns(run) == [("spending.requests", "5", "9"), ("spending.requests", "9", "none")]
+    assert load_view(run).view.lives == 1
+    assert shell.t2s("show", "last", "--json").json["units"]["failed"] == 0
+
+
+def test_raising_another_cap_than_the_one_that_holds_does_not_spend(shell: Shell, fast: str) -> None:
+    run = _held(shell, fast, "--budget-requests", "5", "--budget-tokens", "900000")
+    assert shell.t2s("resume", "last", "--budget-tokens", "990000", "--detach").code == 0
+    wait_until(lambda: kinds(run).count("budget.reached") == 2, 20, "the same pause again")
+    wait_until(lambda: load_view(run).view.usage.calls >= 5, 5, "the count")
+    assert load_view(run).view.usage.calls == 5
+
+
+def test_a_living_engine_takes_no_cap_on_an_unknown_cost(shell: Shell, fast: str) -> None:
+    run = _held(shell, fast, "--budget-requests", "5")
+    refused = shell.t2s("resume", "last", "--budget-cost", "1")
+    assert refused.code == 2
+    assert "a cap on cost needs both prices" in refused.err
+    assert alive(run)
+    assert _turns(run) == []
+
+
+def test_knobs_of_a_resume_are_told_with_what_they_were(shell: Shell, fast: str) -> None:
+    assert shell.t2s(*_words(shell, fast, 12), "--budget-requests", "5", "--plain").code == 3
+    plain = shell.t2s("resume", "last", "--budget-requests", "9", "--limit", "2", "--plain")
+    assert plain.code == 3
+    assert "setting spending.requests: 5 → 9" in plain.out
+    assert "setting endpoint.limit: auto → 2" in plain.out
+    assert shell.t2s("resume", "last", "--budget-requests", "none", "--plain").code == 0
+    assert _turns(shell.run())[2:] == [("endpoint.limit", "2", "auto"), ("spending.requests", "9", "none")]
+
+
+# --- asked before anything is spent ---------------------------------------------------------------------------------
+
+
+class Seen(NamedTuple):
+    """How a command on a terminal ended, and what it showed."""
+
+    code: int
+    text: str
+
+
+def _answering(shell: Shell, typed: bytes, *words: object) -> Seen:
+    """Run a command on a terminal and type once it asks."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-P", "-m", "t2s_tui", *map(str, words)]
+    child = subprocess.Popen(command, cwd=shell.cwd, env=shell.env, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    seen, until = b"", time.monotonic() + 60
+    try:
+        while time.monotonic() < until and (piece := os.read(ours, 65536)):
+            seen += piece
+            if typed and (b"[y/N]" in seen or b"nothing is written" in seen):
+                os.write(ours, typed)
+                typed = b""
+    except OSError:
+        pass  # the terminal's other end is closed
+    finally:
+        os.close(ours)
+        child.kill() if child.poll() is None and time.monotonic() > until else None
+    return Seen(child.wait(20), seen.decode(errors="replace"))
+
+
+@pytest.fixture
+def careful(shell: Shell) -> Shell:
+    """A person who wants to be asked early."""
+    write_text(shell.cwd / "t2s.toml", "[spending]\nconfirm = 100\n")
+    return shell
+
+
+def test_a_script_is_told_and_never_asked(careful: Shell, fast: str) -> None:
+    done = careful.t2s(*_words(careful, fast, 12), "--json")
+    assert done.code == 0
+    (line,) = done.err.splitlines()
+    assert line.startswith("t2s: this run may use about ")
+    assert "more than the 100 tokens that spending.confirm lets pass; no budget ends it" in line
+
+
+def test_below_the_threshold_nobody_is_told_anything(shell: Shell, fast: str) -> None:
+    assert shell.t2s(*_words(shell, fast, 12), "--json").err == ""
+
+
+@pytest.mark.parametrize("typed", [b"n\n", b"\n", b"\x04"])
+def test_plain_on_a_terminal_asks_and_leaves_nothing_after_a_no(careful: Shell, fast: str, typed: bytes) -> None:
+    seen = _answering(careful, typed, *_words(careful, fast, 12), "--plain")
+    assert seen.code == 3
+    assert "not started; nothing was called and nothing was written" in seen.text
+    assert not careful.runs.exists()
+
+
+def test_plain_on_a_terminal_begins_after_a_yes(careful: Shell, fast: str) -> None:
+    assert _answering(careful, b"y\n", *_words(careful, fast, 12), "--plain").code == 0
+
+
+def test_yes_on_the_command_line_is_an_answer(careful: Shell, fast: str) -> None:
+    seen = _answering(careful, b"", *_words(careful, fast, 12), "--plain", "--yes")
+    assert seen.code == 0
+    assert "[y/N]" not in seen.text
+
+
+@pytest.mark.parametrize("typed", [b"n", b"q", b"\x1b", b"\x03\x03"])
+def test_the_screen_shows_the_estimate_and_leaves_nothing_after_a_no(careful: Shell, fast: str, typed: bytes) -> None:
+    seen = _answering(careful, typed, *_words(careful, fast, 12))
+    assert seen.code == 3
+    assert "This run may use about" in seen.text
+    assert not careful.runs.exists()
+
+
+def test_a_dry_run_tells_the_cost_by_stage(shell: Shell, fast: str) -> None:
+    dry = shell.t2s(*_words(shell, fast), "--dry-run", "--json", "--price-prompt", "2", "--price-completion", "10").json
+    tokens = dry["tokens"]
+    assert dry["cost"] == pytest.approx((2 * tokens["prompt"] + 10 * tokens["completion"]) / 1e6)
+    assert dry["cost"] == pytest.approx(sum(row["cost"] for row in dry["stages"]))
+    bare = shell.t2s(*_words(shell, fast), "--dry-run", "--json").json
+    assert (bare["cost"], {row["cost"] for row in bare["stages"]}) == (None, {None})
+    assert "the cost is not known" in shell.t2s(*_words(shell, fast), "--dry-run").out
+
+
+def test_asking_about_a_cost_needs_prices(shell: Shell, fast: str) -> None:
+    write_text(shell.cwd / "t2s.toml", "[spending]\nconfirm_cost = 1.0\n")
+    refused = shell.t2s(*_words(shell, fast, 12))
+    assert refused.code == 2
+    assert "t2s.toml:2: spending.confirm_cost needs both prices" in refused.err

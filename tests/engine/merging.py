@@ -63,7 +63,7 @@ class Bench:
         self.record = Record(self.run, windows)
         caller = Caller(pool, pause, Lifeline(pool, pause, emit, None), self.record, emit)
         self.crew = Crew(pause, emit, 40)
-        desk = Desk(self.run, caller, LiveWriter(self.run), emit, True)
+        desk = Desk(self.run, caller, LiveWriter(self.run), emit)
         config = Config.model_validate({"merge": merge})
         context = Context(
             run=self.run, config=config, emit=emit, crew=self.crew, desk=desk, prompts=Prompts(self.run.prompts),

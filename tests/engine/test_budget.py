@@ -122,3 +122,30 @@ def test_what_a_server_does_not_count_is_estimated() -> None:
     assert used(None, None, 400, 80) == Use(1, 100, 20)
     assert used(7, 0, 400, 80) == Use(1, 7, 0)
     assert most(1000, 2.5, 64) == Use(1, 400, 64)
+
+
+def test_a_raised_cap_is_no_longer_reached_and_the_same_one_still_is() -> None:
+    budget = Budget({"requests": 1, "tokens": 100})
+    first = budget.reserve(Use(1, 10, 10))
+    assert isinstance(first, Reservation)
+    budget.settle(first, Use(1, 10, 10))
+    assert isinstance(budget.reserve(Use(1, 10, 10)), Reached)
+    budget.set_cap("tokens", 200)
+    assert budget.closed, "another cap than the one that is reached"
+    budget.set_cap("requests", 1)
+    assert budget.closed
+    budget.set_cap("requests", 2)
+    assert not budget.closed
+    assert isinstance(budget.reserve(Use(1, 10, 10)), Reservation)
+
+
+def test_a_cap_that_is_taken_away_holds_nobody() -> None:
+    budget = Budget({"requests": 1}, reached={"requests": 1})
+    assert budget.closed
+    budget.set_cap("requests", None)
+    assert isinstance(budget.reserve(Use(1, 10, 10)), Reservation)
+
+
+def test_a_cap_on_an_unknown_cost_is_refused_later_too() -> None:
+    with pytest.raises(ValueError, match="both prices"):
+        Budget({}).set_cap("cost", 1.0)

@@ -135,14 +135,14 @@ async def test_a_broken_lesson_pauses_the_run_and_its_unit_waits(tmp_path: Path)
     assert isinstance(await asyncio.wait_for(task, 2), Made)
 
 
-async def test_units_of_later_stages_go_first(tmp_path: Path) -> None:
+async def test_units_of_earlier_stages_go_first_since_most_follows_from_them(tmp_path: Path) -> None:
     scene = Scene(tmp_path, most=1)
     order: list[str] = []
 
     def job(name: str) -> Callable[[], Job]:
         return scene.job(name, work=lambda: order.append(name))
 
-    names: list[tuple[Stage, str]] = [("rollout", "a"), ("rollout", "b"), ("analyse", "c"), ("merge", "d")]
+    names: list[tuple[Stage, str]] = [("merge", "a"), ("merge", "b"), ("analyse", "c"), ("rollout", "d")]
     async with asyncio.TaskGroup() as group:
         for stage, name in names:
             group.create_task(scene.crew.make(stage, name, job(name)))

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from engine.llm.gate import STAGE_AGE, Gate, Ticket
+from engine.llm.gate import LEVEL_AGE, Gate, Ticket
 from engine.llm.lane import LONG_PREFIX, PREFIX_WAIT, Lane
 
 LONG = "the skill " * LONG_PREFIX
@@ -42,12 +42,12 @@ async def test_no_more_calls_are_in_flight_than_the_limit():
     assert (peak, gate.in_flight, gate.queued) == (3, 0, 0)
 
 
-async def test_later_stages_go_first_then_later_turns_then_who_came_first():
+async def test_higher_levels_go_first_then_later_turns_then_who_came_first():
     gate, order, done = gate_of(1), [], asyncio.Event()
     done.set()
     wanted = [(1, 1), (3, 1), (1, 2), (3, 1), (2, 5)]
     async with asyncio.TaskGroup() as group, gate.admit(gate.ticket()):
-        tickets = [gate.ticket(stage=stage, turn=turn) for stage, turn in wanted]
+        tickets = [gate.ticket(level=stage, turn=turn) for stage, turn in wanted]
         for ticket in tickets:
             group.create_task(hold(gate, ticket, order, done))
         await settle()
@@ -55,13 +55,13 @@ async def test_later_stages_go_first_then_later_turns_then_who_came_first():
     assert order == [tickets[n].number for n in (1, 3, 4, 2, 0)]
 
 
-async def test_who_has_waited_long_overtakes_a_later_stage():
+async def test_who_has_waited_long_overtakes_a_higher_level():
     gate, order, done = gate_of(1), [], asyncio.Event()
     done.set()
     async with asyncio.TaskGroup() as group, gate.admit(gate.ticket()):
-        old = gate.ticket(stage=1)
-        old = old._replace(urgency=old.urgency + STAGE_AGE + 1)  # as if it had come so much earlier
-        for ticket in (gate.ticket(stage=2), old):
+        old = gate.ticket(level=1)
+        old = old._replace(urgency=old.urgency + LEVEL_AGE + 1)  # as if it had come so much earlier
+        for ticket in (gate.ticket(level=2), old):
             group.create_task(hold(gate, ticket, order, done))
         await settle()
     assert order[0] == old.number
@@ -181,7 +181,7 @@ async def test_a_full_endpoint_does_not_hold_up_the_calls_for_another_one():
     gate, done, order = Gate(lanes), asyncio.Event(), []
     async with asyncio.TaskGroup() as group:
         for lane in (lanes[0], lanes[0], lanes[1]):
-            group.create_task(hold(gate, gate.ticket([lane], stage=9 if lane is lanes[0] else 0), order, done))
+            group.create_task(hold(gate, gate.ticket([lane], level=9 if lane is lanes[0] else 0), order, done))
         await settle()
         assert ([lane.in_flight for lane in lanes], gate.queued) == ([1, 1], 1)
         done.set()

@@ -27,6 +27,7 @@ from t2s_tui.app import T2SApp
 from t2s_tui.feed import workplace
 from t2s_tui.keys import GROUPS, bindings, user_keymap
 from t2s_tui.screens.agent import AgentScreen, TrajectoryScreen
+from t2s_tui.screens.budget import BudgetScreen
 from t2s_tui.screens.confirm import Confirm
 from t2s_tui.screens.diff import DiffScreen, compare, file_diff, sides, unified
 from t2s_tui.screens.drafts import draft_path, editor_command, open_lesson, save
@@ -40,6 +41,7 @@ from t2s_tui.screens.verdict import VerdictScreen
 from t2s_tui.theme import Look
 from t2s_tui.widgets.editor import Editor
 from t2s_tui.widgets.pool import Pool
+from tests.shell import Shell
 from tests.t2s_tui.recorded import SKILL, write_run
 from workspace.errors import ConfigError, InputError, LessonInvalid
 from workspace.files import write_text
@@ -143,6 +145,87 @@ def _append(run: RunFolder, *found: e.Event) -> None:
     with run.journal.open("a") as file:
         for n, event in enumerate(found, 1):
             file.write(dump_event(event.model_copy(update={"seq": last.seq + n, "time": last.now + n})) + "\n")
+
+
+OUT_OF_TOKENS = (
+    e.BudgetReached(cap="tokens", limit=3000, spent=2900),
+    e.RunPaused(why="budget", detail="a budget of 3,000 tokens is reached"),
+)
+
+
+@pytest.mark.parametrize("key", ["B", "space"])
+async def test_a_key_raises_the_cap_that_holds_the_run(run: RunFolder, key: str) -> None:
+    _append(run, *OUT_OF_TOKENS)
+    async with shown(run) as (app, pilot):
+        assert "B raises the cap" in text(app)
+        await pilot.press(key)
+        await until(pilot, lambda: "Raise the budget of tokens?" in text(app))
+        await pilot.press("ctrl+u", *"2999", "enter")
+        await until(pilot, lambda: "only a number above 3,000 lets the run go on" in text(app))
+        assert not wishes(run)
+        await pilot.press("ctrl+u", *"9,000", "enter")
+        await until(pilot, lambda: wishes(run) == ["spending"])
+        assert read_wish(waiting(run)[0]).arguments == {"tokens": 9000}
+
+
+async def test_a_cap_can_be_taken_away_or_left_as_it_is(run: RunFolder) -> None:
+    _append(run, *OUT_OF_TOKENS)
+    async with shown(run) as (app, pilot):
+        await pilot.press("B")
+        await until(pilot, lambda: isinstance(app.screen, BudgetScreen))
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, LiveScreen))
+        assert not wishes(run)
+        await pilot.press("B")
+        await until(pilot, lambda: isinstance(app.screen, BudgetScreen))
+        await pilot.press("ctrl+u", *"none", "enter")
+        await until(pilot, lambda: wishes(run) == ["spending"])
+        assert read_wish(waiting(run)[0]).arguments == {"tokens": "none"}
+
+
+async def test_a_persons_pause_beside_an_empty_budget_is_lifted_by_space(run: RunFolder) -> None:
+    _append(run, *OUT_OF_TOKENS, e.WishGranted(wish="w", what="pause"))
+    async with shown(run) as (_, pilot):
+        await pilot.press("space")
+        await until(pilot, lambda: wishes(run) == ["resume"])
+
+
+async def test_without_an_empty_budget_there_is_nothing_to_raise(run: RunFolder) -> None:
+    async with shown(run) as (app, pilot):
+        await pilot.press("B")
+        await pilot.pause(0.2)
+        assert isinstance(app.screen, LiveScreen)
+        assert not wishes(run)
+
+
+def _busy(run: RunFolder, agents: int, wait: float) -> None:
+    """So many agents are told by the server to wait so long from now."""
+    at_work = [agent.id for agent in load_view(run).view.agents.values() if agent.state == "running"][:agents]
+    past = time.time() - load_view(run).view.now
+    reason = "http://gpu-02:8000/v1 (model q) is busy (429): too many requests"
+    busy = e.CallRetried(agent="", attempt=1, failure="rejected", reason=reason, wait=past + wait)
+    _append(run, *(busy.model_copy(update={"agent": agent}) for agent in at_work))
+
+
+async def test_who_waits_for_a_busy_server_is_seen_at_a_glance(run: RunFolder) -> None:
+    _busy(run, 9, 3000)
+    async with shown(run, size=(140, 36)) as (app, pilot):
+        assert "9 waiting to retry" in text(app)
+        assert "↻ 9 wait 30" in text(app)
+        await pilot.press("5")
+        await until(pilot, lambda: "9 agents, next tries in" in text(app))
+        assert "the endpoint is busy (429): too many requests" in " ".join(text(app).split())
+        _append(run, *(e.AgentSpoke(agent=a, tokens=1, words="so") for a in load_view(run).view.retrying))
+        await until(pilot, lambda: "9 agents" not in text(app))
+
+
+async def test_what_failed_and_what_was_turned_is_in_the_machine_room(run: RunFolder) -> None:
+    failed = e.UnitFailed(unit="t099", stage="analyse", reason="no lesson could be read")
+    _append(run, failed, e.KnobTurned(key="spending.tokens", before="3000", after="9000", who="kim"))
+    async with shown(run, size=(140, 36)) as (app, pilot):
+        await pilot.press("5")
+        await until(pilot, lambda: "analyse t099: no lesson could be read" in text(app))
+        assert "spending.tokens: 3000 → 9000, by kim" in text(app)
 
 
 async def test_a_stop_under_way_is_in_the_header(run: RunFolder) -> None:
@@ -499,6 +582,30 @@ async def test_a_new_run_that_lacks_something_names_all_it_lacks(
         assert "--skill skills/mine" in text(app)
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "traces" in text(app).split("command line")[-1])
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("key", ["n", "escape"])
+async def test_a_large_run_is_asked_about_and_a_no_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith(("T2S_", "OPENAI_"))]:
+        monkeypatch.delenv(name)
+    shell = Shell(tmp_path)
+    shell.skill()
+    shell.traces()
+    endpoint = '[endpoint]\nbase_url = "http://127.0.0.1:9/v1"\nmodel = "m"\n'
+    write_text(tmp_path / "t2s.toml", endpoint + "[spending]\nconfirm = 100\n")
+    app = T2SApp(tmp_path / "runs", look=Look())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(app.screen, NewRunScreen))
+        await pilot.press(*"skills/ledger", "tab", *"traces.jsonl", "ctrl+s")
+        await until(pilot, lambda: "This run may use about" in text(app))
+        assert "more than the 100 tokens that spending.confirm lets pass" in text(app)
+        await pilot.press(key)
+        await until(pilot, lambda: "not started; nothing was called and nothing was written" in text(app))
     assert not (tmp_path / "runs").exists()
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workspace.reports.estimate import Facts, estimate, merge_nodes
+from workspace.reports.estimate import Facts, estimate, merge_nodes, why_ask
 from workspace.settings.config import Config
 
 FACTS = Facts(skill=500, total=64, failed=40, passed=20)
@@ -57,3 +58,51 @@ def test_more_seeds_and_rounds_never_cost_less(seeds: int, rounds: int) -> None:
     one, many = estimate(_config(), FACTS), estimate(_config(run={"seeds": seeds, "rounds": rounds}), FACTS)
     assert many.calls >= one.calls
     assert many.calls == sum(row.calls for row in many.rows)
+
+
+@pytest.mark.parametrize("prices", [{}, {"prompt": 1.0}, {"completion": 1.0}])
+def test_a_cost_without_both_prices_is_not_known_and_never_nothing(prices: dict[str, float]) -> None:
+    guess = estimate(_config(prices=prices), FACTS)
+    assert guess.cost is None
+    assert {row.cost for row in guess.rows} == {None}
+
+
+def test_the_cost_of_all_is_that_of_its_stages() -> None:
+    guess = estimate(_config(prices={"prompt": 2.0, "completion": 10.0}), FACTS)
+    assert guess.cost == pytest.approx((2 * guess.prompt + 10 * guess.completion) / 1e6)
+    assert guess.cost == pytest.approx(sum(row.cost or 0.0 for row in guess.rows))
+
+
+def test_a_free_server_costs_nothing_which_is_known() -> None:
+    assert estimate(_config(prices={"prompt": 0.0, "completion": 0.0}), FACTS).cost == 0
+
+
+PRICES = {"prompt": 2.0, "completion": 10.0}
+
+
+@pytest.mark.parametrize(
+    ("spending", "asks"),
+    [
+        ({"confirm": 1_000}, True),
+        ({"confirm": 1_000, "tokens": 900}, False),
+        ({"confirm": 1_000, "tokens": 1_100}, True),
+        ({"confirm": "none"}, False),
+        ({}, False),
+        ({"confirm": "none", "confirm_cost": 0.01}, True),
+        ({"confirm": "none", "confirm_cost": 1_000.0}, False),
+        ({"confirm": "none", "confirm_cost": 0.01, "cost": 0.005}, False),
+    ],
+)
+def test_a_person_is_asked_only_where_more_than_the_threshold_could_be_spent(
+    spending: dict[str, object], asks: bool
+) -> None:
+    config = _config(spending=spending, prices=PRICES)
+    assert bool(why_ask(config, estimate(config, FACTS))) is asks
+
+
+def test_nobody_is_asked_about_the_embedded_model() -> None:
+    config = Config.model_validate({"endpoint": {"local": True}, "spending": {"confirm": 1}})
+    assert why_ask(config, estimate(config, FACTS)) == ""
+    judged = {"judge": {"base_url": "http://h/v1", "model": "m"}}
+    config = Config.model_validate({"endpoint": {"local": True}, "spending": {"confirm": 1}, "roles": judged})
+    assert why_ask(config, estimate(config, FACTS)) != "", "one role has a server of its own"

@@ -147,3 +147,41 @@ def test_an_event_line_stays_below_a_kilobyte_with_the_longest_labels() -> None:
     long = e.label("ü" * 5000)
     event = e.LessonLearned(lesson="t0001-L1", title=long, source="failure")
     assert len(dump_event(event).encode()) < 1024
+
+
+def _hired() -> list[Event]:
+    return [e.AgentQueued(agent="a", role="analyst", unit="t1", stage="analyse"), e.AgentStarted(agent="a")]
+
+
+def _retried(wait: float) -> Event:
+    return e.CallRetried(agent="a", attempt=1, failure="rejected", reason="busy", wait=wait)
+
+
+def _at(seconds: float, *events: Event) -> list[Event]:
+    return [event.model_copy(update={"time": seconds}) for event in events]
+
+
+@pytest.mark.parametrize("heard", [e.AgentSpoke(agent="a", tokens=1), e.AgentFailed(agent="a", reason="x")])
+def test_an_agent_waits_to_try_again_until_something_is_heard_of_it(heard: Event) -> None:
+    view = fold([*_at(10, *_hired()), *_at(20, _retried(12))])
+    assert (view.retrying, view.agents["a"].trouble) == ({"a": 32.0}, "rejected")
+    view = fold(_at(33, heard), onto=view)
+    assert (view.retrying, view.agents["a"].trouble) == ({}, "")
+
+
+def test_nobody_of_an_engine_that_is_gone_waits_to_try_again() -> None:
+    view = fold([*_hired(), _retried(12), e.RunResumed(fresh=True)])
+    assert view.retrying == {}
+
+
+def test_a_failed_unit_keeps_its_reason_until_it_is_made_after_all() -> None:
+    failed = fold([e.UnitFailed(unit="t1", stage="analyse", reason="no reply")])
+    assert failed.failures == {"analyse/t1": "no reply"}
+    assert fold([e.UnitDone(unit="t1", stage="analyse")], onto=failed).failures == {}
+
+
+def test_a_cap_holds_the_run_from_the_pause_to_the_resume() -> None:
+    held = fold([e.BudgetReached(cap="tokens", limit=9, spent=8), e.RunPaused(why="budget", detail="9 are reached")])
+    assert (held.short, held.held_by) == ("tokens", "budget")
+    free = fold([e.RunResumed()], onto=held)
+    assert (free.short, free.held_by, free.reached) == ("", "", {"tokens": 9.0})
