@@ -21,7 +21,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 QUICK = (
     ("startup", "--repeats", "3"),
-    ("stream_cpu", "--repeats", "1"),
+    ("client", "--streams", "64", "256", "--repeats", "1"),
     ("limiter", "--quick"),
     ("schedule", "--traces", "64"),
     ("faults", "--seeds", "1"),

@@ -23,6 +23,7 @@ from textual.screen import Screen
 
 from t2s_tui.feed import Changes, Feed
 from t2s_tui.keys import APP, bindings, keymap_file, known_ids, user_keymap
+from t2s_tui.notices import notice
 from t2s_tui.plan import Plan
 from t2s_tui.screens.base import Base
 from t2s_tui.screens.estimate import EstimateScreen
@@ -212,29 +213,7 @@ class T2SApp(Textual[int]):
 
     def notice(self, feed: Feed) -> Said | None:
         """What the run needs from a person, or what came out of it."""
-        view = feed.view
-        match feed.state:
-            case "lost" if not self.readonly:
-                return Said("The engine is gone; everything finished is kept.", "bad", "R resumes")
-            case "paused":
-                then = "goes on by itself; space keeps it paused" if feed.waits_for_endpoint else "space goes on"
-                then = "B raises the cap" if feed.waits_for_budget else then
-                return Said(_paused(view.why), "bad", then, "paused")
-            case "stopped" if feed.waits_for_budget:
-                return Said(f"Stopped{_why(view.why)}", "bad", "B raises the cap", "stopped")
-            case "incomplete":
-                return Said(f"Incomplete{_why(view.why)}", "bad", "r tries again")
-            case "failed":
-                return Said(f"The run failed{_why(view.why)}", "bad", "R tries again")
-            case "finished" if view.verdict is not None:
-                mark = self.look.mark(view.verdict.decision)
-                said = f"{mark.word}: {unsaid(view.verdict.sentence, view.verdict.decision)}"
-                return Said(said, mark.ink, "v verdict  d diff", view.verdict.decision)
-            case _ if view.endpoint_lost and not view.ended:
-                then = "the others go on" if feed.state == "running" and not feed.waits_for_endpoint else ""
-                return Said(f"{', '.join(view.lost)} does not answer: {view.endpoint_lost}", "bad", then)
-            case _:
-                return None
+        return notice(feed, self.look, readonly=self.readonly)
 
     # --- leaving --------------------------------------------------------------------------------------------------
 
@@ -322,16 +301,6 @@ class T2SApp(Textual[int]):
             self.set_keymap(user_keymap(keymap_file()))
         except T2SError as error:
             self.tell(str(error), bad=True)
-
-
-def _paused(why: str) -> str:
-    """The reason may say already that the run is paused."""
-    text = safe(why, 300)
-    return text[:1].upper() + text[1:] if text.lower().startswith("paused") else f"Paused{_why(why)}"
-
-
-def _why(text: str) -> str:
-    return f": {safe(text, 300)}" if text else ""
 
 
 def _end_anyway(seconds: float, code: int, terminal: list[Any] | None) -> threading.Timer:

@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 CHAT = "/v1/chat/completions"
 ASKED_SECONDS, ASKED_MS, ASKED_DATE, ASKED_LONG = 1, 300, 2, 60
-REFUSALS = ("401", "429-seconds", "429-ms", "429-date", "429-long", "500", "503")
+REFUSALS = ("400", "401", "429-seconds", "429-ms", "429-date", "429-long", "500", "503")
 BREAKS = ("disconnect", "stall", "stall-pings", "malformed", "torn", "empty", "length")
 PING = 0.1  # seconds between two comments of a stalled stream
 JOIN = 10.0

@@ -2,7 +2,7 @@
 
 The only module that imports openai, and only when a first endpoint is made. Its chunk objects cost most of a core at a
 few hundred streams, so the raw bytes are parsed here; they come through its aiohttp transport, which costs less than
-half of its usual one (benchmarks/stream_cpu.py). The SDK never retries: the one retry loop is the caller's.
+half of its usual one (benchmarks/client.py). The SDK never retries: the one retry loop is the caller's.
 """
 
 from __future__ import annotations

@@ -185,7 +185,7 @@ def test_calls_that_fail_for_good_are_listed_with_their_reason_and_retry_redoes_
     def decide(ask: Ask) -> str:
         if ask.number in (5, 9):
             bad.add(ask.digest)
-        return "500" if ask.digest in bad else ""
+        return "400" if ask.digest in bad else ""
 
     with proxy(server, decide) as through:
         done = shell.t2s(*_words(shell, through.url), "--plain", timeout=170)
@@ -193,7 +193,7 @@ def test_calls_that_fail_for_good_are_listed_with_their_reason_and_retry_redoes_
         failed = [event for event in _events(shell.run()) if isinstance(event, e.UnitFailed)]
         assert len(failed) == len(bad) == 2
         for event in failed:
-            assert "failed (500)" in event.reason
+            assert "refused this request (400)" in event.reason
             assert f"{event.stage} {event.unit} failed: " in done.out
         assert "2 units failed" in done.out and "t2s resume" in done.out
         table = shell.t2s("show", "last", "--json").json

@@ -1,0 +1,45 @@
+"""The sentence above the panels: what a run needs from a person, or what came out of it."""
+
+from __future__ import annotations
+
+from t2s_tui.feed import Feed
+from t2s_tui.text import safe, unsaid
+from t2s_tui.theme import Look
+from t2s_tui.widgets.status import Said
+
+
+def notice(feed: Feed, look: Look, *, readonly: bool) -> Said | None:
+    """What the run needs from a person, or what came out of it."""
+    view = feed.view
+    match feed.state:
+        case "lost" if not readonly:
+            return Said("The engine is gone; everything finished is kept.", "bad", "R resumes")
+        case "paused":
+            then = "goes on by itself; space keeps it paused" if feed.waits_for_endpoint else "space goes on"
+            then = "B raises the cap" if feed.waits_for_budget else then
+            return Said(_paused(view.why), "bad", then, "paused")
+        case "stopped" if feed.waits_for_budget:
+            return Said(f"Stopped{_why(view.why)}", "bad", "B raises the cap", "stopped")
+        case "incomplete":
+            return Said(f"Incomplete{_why(view.why)}", "bad", "r tries again")
+        case "failed":
+            return Said(f"The run failed{_why(view.why)}", "bad", "R tries again")
+        case "finished" if view.verdict is not None:
+            mark = look.mark(view.verdict.decision)
+            said = f"{mark.word}: {unsaid(view.verdict.sentence, view.verdict.decision)}"
+            return Said(said, mark.ink, "v verdict  d diff", view.verdict.decision)
+        case _ if view.endpoint_lost and not view.ended:
+            then = "the others go on" if feed.state == "running" and not feed.waits_for_endpoint else ""
+            return Said(f"{', '.join(view.lost)} does not answer: {view.endpoint_lost}", "bad", then)
+        case _:
+            return None
+
+
+def _paused(why: str) -> str:
+    """The reason may say already that the run is paused."""
+    text = safe(why, 300)
+    return text[:1].upper() + text[1:] if text.lower().startswith("paused") else f"Paused{_why(why)}"
+
+
+def _why(text: str) -> str:
+    return f": {safe(text, 300)}" if text else ""
