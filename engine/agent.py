@@ -42,7 +42,7 @@ class Agent:
         self._role: Role = role
         self._model = model
         self._level = len(STAGES) - STAGES.index(stage)
-        self._turn = 0
+        self._turn = self._began_turn = 0
         self._tokens = 0
         self._streaming = 0
         self._words = ""
@@ -124,6 +124,9 @@ class Agent:
         """An attempt was admitted; the first one is where this agent's work starts."""
         self._desk.live.begin(self.name)
         self._heard, self._streaming = "", 0
+        if self._began_turn == self._turn:
+            self._told = 0.0  # tried again: its first words show that it waits no more
+        self._began_turn = self._turn
         if not self._began:
             self._began = time.monotonic()
             self._desk.emit(e.AgentStarted(agent=self.name))

@@ -151,6 +151,8 @@ class Caller:
         if isinstance(failure, Unreachable) and call.member and self._lifeline.others(call.place.role, call.member):
             self._lifeline.lose(call.member, failure)
             return 0.0
+        if isinstance(failure, Unreachable) and self.finished and call.attempt > 1:
+            return None  # nobody is there: one agent asks again and again, not all of them
         return next_wait(failure, call.attempt, self._dice)
 
     def _retried(self, call: _Call, failure: CallFailed, wait: float) -> None:
@@ -166,9 +168,12 @@ class Caller:
         begins = call.place.turn == 1
         while True:
             try:
+                if begins or self._pause.stopping:
+                    await self._pause.may_begin()
+                await self._gate.rest(call.not_before)
                 async with (
                     self._purse.paying(call.request, begins=begins) as bill,
-                    self._gate.admit(call.ticket, call.not_before) as permit,
+                    self._gate.admit(call.ticket) as permit,
                 ):
                     if self._pause.stopping or (begins and self._pause.why):
                         continue  # the pause came while this agent waited: it has not begun
@@ -176,7 +181,10 @@ class Caller:
                         continue  # so did the end of the run's time
                     call.member = self.pool.behind(permit.lane)
                     with call.member.throttle.attempt(permit) as heard:
-                        return bill.take(await self._listen(call, call.member, heard))
+                        reply = bill.take(await self._listen(call, call.member, heard))
+                        if bill.use:
+                            permit.used(bill.use.prompt + bill.use.completion)
+                        return reply
             except Recalled:
                 continue  # something holds the run now: it asks again whether it may begin
             finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -48,6 +49,7 @@ class Ears:
         self._budget = budget
         self._knobs = knobs
         self._lessons: dict[Path, dict[str, str]] = {seed.path: versions(seed) for seed in self._seeds()}
+        self._nudged = asyncio.Event()
 
     async def listen(self, stop_now: Callable[[], object]) -> None:
         """Take wishes in name order and notice edited lessons, until cancelled. `stop_now` ends the work at once."""
@@ -59,7 +61,13 @@ class Ears:
             if looks % LOOK_AT_LESSONS == 0:
                 self.look_at_lessons()
             looks += 1
-            await asyncio.sleep(LOOK)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._nudged.wait(), LOOK)
+            self._nudged.clear()
+
+    def look_now(self) -> None:
+        """Somebody left a wish this moment."""
+        self._nudged.set()
 
     def _on_signals(self, stop_now: Callable[[], object]) -> None:
         def asked() -> None:

@@ -137,7 +137,7 @@ async def _evolve(
 
 def pool_of(fleet: Fleet, run: RunFolder, emit: Callable[[Event], object]) -> Pool:
     """The endpoints of a run behind one gate."""
-    lanes = [Lane(one.endpoint.name, one.limit, alone=one.alone) for one in fleet.opened]
+    lanes = [Lane(one.endpoint.name, one.limit, alone=one.alone, pace=one.quota) for one in fleet.opened]
     gate = Gate(lanes)
     members = [
         Member(
@@ -163,7 +163,7 @@ async def _until_the_end(context: Context, ears: Ears, book: Book, options: Opti
         asyncio.create_task(_leave_when_held(pause, options, context.config), name="held"),
     ]
     if options.watch_stdin:
-        helpers.append(asyncio.create_task(_watch_face(pause), name="face"))
+        helpers.append(asyncio.create_task(_watch_face(pause, ears), name="face"))
     for member in context.desk.caller.pool.members:
         if member.metrics:
             helpers.append(asyncio.create_task(member.throttle.watch(member.metrics), name=f"metrics-{member.name}"))
@@ -280,12 +280,14 @@ async def _tick(context: Context, book: Book) -> None:
             book.keep_view()
 
 
-async def _watch_face(pause: Pause) -> None:
-    """The plain face holds the other end of our stdin: when it is gone, stop softly."""
+async def _watch_face(pause: Pause, ears: Ears) -> None:
+    """The plain face holds the other end of our stdin: a byte tells of a wish; when it is gone, stop softly."""
     loop, gone = asyncio.get_running_loop(), asyncio.Event()
 
     def look() -> None:
-        if not os.read(0, 4096):
+        if os.read(0, 4096):
+            ears.look_now()
+        else:
             loop.remove_reader(0)
             gone.set()
 

@@ -14,7 +14,7 @@ from engine.pause import ENDPOINT, Pause, Stopped
 from workspace.errors import T2SError
 from workspace.runs.events import EndpointBack, EndpointLost, Event, Role, label
 
-FIRST_WAIT, LONGEST_WAIT = 5.0, 60.0  # seconds between two probes, doubling
+FIRST_WAIT, LONGEST_WAIT = 1.0, 10.0  # seconds between two probes, doubling
 LOOK = 0.5  # seconds between two looks of those who wait
 
 

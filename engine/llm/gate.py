@@ -12,7 +12,7 @@ import itertools
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from engine.llm.lane import LONG_PREFIX, NEVER, Call, Lane, at_least_one
 
@@ -47,6 +47,10 @@ class Permit:
         self.lane.spoke(self._call)
         self._gate.look()
 
+    def used(self, tokens: int) -> None:
+        """The reply is there; so many tokens were read and written."""
+        self.lane.used(self._call, tokens, time.monotonic())
+
     def failed(self) -> float:
         """The endpoint failed; how many seconds it is left alone from now on, mostly 0."""
         return self.lane.breaker.failed(time.monotonic(), tried=self.tries)
@@ -74,7 +78,7 @@ class Gate:
     def __init__(self, lanes: Sequence[Lane]) -> None:
         self.lanes = tuple(lanes)
         self._queues: dict[tuple[tuple[Lane, ...], str], _Queue] = {}
-        self._later: list[tuple[float, _Waiting]] = []
+        self._resting: list[tuple[float, int, asyncio.Future[None]]] = []
         self._numbers = itertools.count()
         self._is_open = True
         self._alarm: asyncio.TimerHandle | None = None
@@ -105,9 +109,9 @@ class Gate:
         return Ticket(lanes, Call(shared, tokens), urgency, next(self._numbers))
 
     @asynccontextmanager
-    async def admit(self, ticket: Ticket, not_before: float = 0.0) -> AsyncGenerator[Permit]:
-        """Hold a permit for one attempt, from `not_before` (on the monotonic clock) on. Raises `Recalled`."""
-        permit = await self._enter(ticket, not_before)
+    async def admit(self, ticket: Ticket) -> AsyncGenerator[Permit]:
+        """Hold a permit for one attempt. Raises `Recalled`."""
+        permit = await self._enter(ticket)
         try:
             yield permit
         finally:
@@ -137,21 +141,23 @@ class Gate:
 
     def recall(self) -> None:
         """Everybody who waits leaves the queue with `Recalled`; a ticket keeps its place for when it comes again."""
-        everybody = [waiting for queue in self._queues.values() for waiting in queue]
-        everybody += [waiting for _, waiting in self._later]
+        waits: list[asyncio.Future[Any]] = [
+            waiting.admitted for queue in self._queues.values() for waiting in queue
+        ]  # fmt: skip
+        waits += [rested for *_, rested in self._resting]
         self._queues.clear()
-        self._later.clear()
-        for waiting in everybody:
-            if not waiting.admitted.done():
+        self._resting.clear()
+        for wait in waits:
+            if not wait.done():
                 self.queued -= 1
-                waiting.admitted.set_exception(Recalled())
+                wait.set_exception(Recalled())
 
     def look(self) -> None:
         """Admit whoever may go now, and come back when the next one may."""
         if not self.queued or not self._is_open:
             return
         now = time.monotonic()
-        self._call_in(now)
+        self._wake(now)
         while (found := self._next(now)) is not None:
             queue, lane = found
             waiting = heapq.heappop(queue)
@@ -159,12 +165,25 @@ class Gate:
             call = waiting.ticket.call
             waiting.admitted.set_result(Permit(self, call, lane, lane.take(call, now)))
 
-    async def _enter(self, ticket: Ticket, not_before: float) -> Permit:
+    async def rest(self, until: float) -> None:
+        """Wait until a time on the monotonic clock, as one of those that are queued. Raises `Recalled`."""
+        if until <= time.monotonic():
+            return
+        rested: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._resting, (until, next(self._numbers), rested))
+        self.queued += 1
+        self.look()
+        try:
+            await rested
+        except asyncio.CancelledError:
+            if rested.cancelled():
+                self.queued -= 1
+            raise
+
+    async def _enter(self, ticket: Ticket) -> Permit:
         waiting = _Waiting((-ticket.urgency, ticket.number), ticket, asyncio.get_running_loop().create_future())
-        if not_before > time.monotonic():
-            heapq.heappush(self._later, (not_before, waiting))
-        else:
-            self._put(waiting)
+        group = (ticket.lanes, ticket.call.prefix)
+        heapq.heappush(self._queues.setdefault(group, []), waiting)
         self.queued += 1
         self.look()
         try:
@@ -176,18 +195,18 @@ class Gate:
                 waiting.admitted.result().leave()
             raise
 
-    def _put(self, waiting: _Waiting) -> None:
-        group = (waiting.ticket.lanes, waiting.ticket.call.prefix)
-        heapq.heappush(self._queues.setdefault(group, []), waiting)
-
-    def _call_in(self, now: float) -> None:
-        while self._later and self._later[0][0] <= now:
-            self._put(heapq.heappop(self._later)[1])
+    def _wake(self, now: float) -> None:
+        """Those who have rested long enough go on."""
+        while self._resting and self._resting[0][0] <= now:
+            rested = heapq.heappop(self._resting)[2]
+            if not rested.done():
+                self.queued -= 1
+                rested.set_result(None)
 
     def _next(self, now: float) -> tuple[_Queue, Lane] | None:
         """The queue whose first call goes next, and where to; sets the alarm when there is none."""
         best: tuple[float, _Queue, Lane] | None = None
-        soonest = self._later[0][0] if self._later else NEVER
+        soonest = self._resting[0][0] if self._resting else NEVER
         for group, queue in list(self._queues.items()):
             while queue and queue[0].admitted.done():
                 heapq.heappop(queue)  # cancelled while it waited

@@ -26,6 +26,10 @@ class Pace(Protocol):
         """It starts."""
         ...
 
+    def used(self, now: float, expected: int, used: int) -> None:
+        """It used so many tokens where so many were expected."""
+        ...
+
 
 class Call(NamedTuple):
     """What admission knows of a call: the prefix it shares with others (empty: none worth waiting for) and about how
@@ -97,6 +101,11 @@ class Lane:
             self._known.move_to_end(call.prefix)
             while len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
+
+    def used(self, call: Call, tokens: int, now: float) -> None:
+        """`call` used so many tokens."""
+        if self._pace:
+            self._pace.used(now, call.tokens, tokens)
 
     def leave(self, call: Call, *, tried: bool) -> None:
         """`call` has ended, however."""

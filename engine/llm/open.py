@@ -17,6 +17,7 @@ from engine.llm.local.endpoint import EmbeddedEndpoint
 from engine.llm.local.model import QWEN, cached, is_remembered
 from engine.llm.local.server import LocalServer
 from engine.llm.openai_chat import OpenAIChat
+from engine.llm.quota import Quota
 from workspace.errors import ConfigError, EndpointError
 from workspace.runs.run import RunFolder
 from workspace.settings.servers import EMBEDDED, Server, all_servers, servers
@@ -30,7 +31,8 @@ RESTARTS = 3
 class Opened(NamedTuple):
     """An endpoint ready for calls, and how many may be in flight: fixed, or where a `limiter` begins.
 
-    `alone`: it keeps one prefix at a time. `metrics` gives its page of metrics. `offers` are its models; None where it
+    `alone`: it keeps one prefix at a time. `quota`: calls and tokens a minute. `metrics` gives its page of
+    metrics. `offers` are its models; None where it
     could not be reached (`gone` says why), which only a run with others for the same role bears.
     """
 
@@ -38,6 +40,7 @@ class Opened(NamedTuple):
     limit: int
     limiter: Limiter | None = None
     alone: bool = False
+    quota: Quota | None = None
     metrics: Callable[[], Awaitable[str]] | None = None
     windows: Mapping[str, int] = {}
     offers: tuple[str, ...] | None = ()
@@ -105,8 +108,11 @@ async def _remote(config: Config, server: Server, name: str) -> AsyncGenerator[O
         name=name,
         key_env=server.api_key_env,
     )
+    rpm, tpm = (None if most == "none" else most for most in (config.endpoint.rpm, config.endpoint.tpm))
+    quota = Quota(rpm, tpm)
+    endpoint.told = lambda headers: quota.told(time.monotonic(), headers, time.time())
     try:
-        yield await _looked_at(endpoint, config)
+        yield (await _looked_at(endpoint, config))._replace(quota=quota)
     finally:
         await endpoint.close()
 

@@ -8,7 +8,7 @@ half of its usual one (benchmarks/client.py). The SDK never retries: the one ret
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
@@ -38,7 +38,10 @@ class _Dialect(NamedTuple):
 
 
 class OpenAIChat:
-    """One server and one connection pool for a whole run. `key_env` is only named in sentences, never read here."""
+    """One server and one connection pool for a whole run. `key_env` is only named in sentences, never read here.
+
+    `told` is called with the headers of each answer to a chat request, refusals included.
+    """
 
     def __init__(
         self,
@@ -60,6 +63,7 @@ class OpenAIChat:
         self._windows: dict[str, int] = {}
         self.slots = 0
         self._is_llama = False
+        self.told: Callable[[Mapping[str, str]], object] = lambda headers: None
         self._client = _client(self.base_url, self._key, self.timeouts.connect, keep_alive)
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta | Reply, None]:
@@ -145,8 +149,11 @@ class OpenAIChat:
                 try:
                     opening = stack.enter_async_context(self._create(request, dialect))
                     response = await clocks.wait(opening)
+                    self.told(response.http_response.headers)
                     break
                 except Exception as error:
+                    if (refusal := getattr(error, "response", None)) is not None:
+                        self.told(refusal.headers)
                     if not self._learn(classify(error, target), dialect):
                         raise
             yield response.http_response

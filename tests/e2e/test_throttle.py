@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -31,3 +32,14 @@ def test_calls_that_only_queue_do_not_make_the_limit_grow_for_long(shell: Shell,
     limits = [event["limit"] for event in events if event["kind"] == "limiter.resized"]
     assert max([8, *limits]) <= 16
     assert done.json["lessons"]["unaccounted"] == 0
+
+
+def test_calls_a_minute_are_kept_to(shell: Shell, fast: str) -> None:
+    (shell.cwd / "t2s.toml").write_text("[endpoint]\nrpm = 600\n")
+    began = time.monotonic()
+    words = ("--skill", shell.skill(), "--traces", shell.traces(60), "--base-url", fast, "--model", "scripted")
+    done = shell.t2s("run", *words, "--json")
+    took = time.monotonic() - began
+    assert done.code == 0, done.err
+    calls = done.json["calls"]
+    assert took >= (calls - 60 - 1) / 10

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from engine.llm.gate import LEVEL_AGE, Gate, Ticket
+from engine.llm.gate import LEVEL_AGE, Gate, Recalled, Ticket
 from engine.llm.lane import LONG_PREFIX, PREFIX_WAIT, Lane
 
 LONG = "the skill " * LONG_PREFIX
@@ -131,7 +131,8 @@ async def test_a_call_that_has_to_wait_lets_others_pass_and_keeps_its_place():
     early, late = gate.ticket(), gate.ticket()
 
     async def again() -> None:
-        async with gate.admit(early, not_before=time.monotonic() + 0.05):
+        await gate.rest(time.monotonic() + 0.05)
+        async with gate.admit(early):
             order.append(early.number)
 
     began = time.monotonic()
@@ -286,8 +287,8 @@ async def test_permits_are_never_lost_under_random_cancellation(seed: int):
     async def call() -> None:
         prefix = dice.choice(["", "a", LONG])
         some = dice.choice([lanes, lanes[:1], lanes[1:]])
-        later = time.monotonic() + dice.uniform(0, 0.01)
-        async with gate.admit(gate.ticket(some, prefix=prefix), later) as permit:
+        await gate.rest(time.monotonic() + dice.uniform(0, 0.01))
+        async with gate.admit(gate.ticket(some, prefix=prefix)) as permit:
             if dice.random() < 0.5:
                 permit.spoke()
             await asyncio.sleep(dice.uniform(0, 0.002))
@@ -304,3 +305,16 @@ async def test_permits_are_never_lost_under_random_cancellation(seed: int):
 def test_a_gate_without_room_is_a_mistake():
     with pytest.raises(ValueError, match="at least one call"):
         Lane("here", 0)
+
+
+async def test_everybody_who_waits_can_be_called_back():
+    gate, done = gate_of(1), asyncio.Event()
+    async with gate.admit(gate.ticket()):
+        waiting = asyncio.create_task(hold(gate, gate.ticket(), [], done))
+        resting = asyncio.create_task(gate.rest(time.monotonic() + 60))
+        await settle()
+        assert gate.queued == 2
+        gate.recall()
+        ends = await asyncio.gather(waiting, resting, return_exceptions=True)
+    assert [type(end) for end in ends] == [Recalled, Recalled]
+    assert (gate.in_flight, gate.queued) == (0, 0)
