@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from engine.lifeline import Lifeline
 from engine.llm.budget import Budget
@@ -209,7 +209,13 @@ class Caller:
         now, (before, streamed) = time.monotonic(), self._last
         rate = (self._streamed - streamed) / max(now - before, 0.001)
         self._last = (now, self._streamed)
-        gate = {"in_flight": self._gate.in_flight, "queued": self._gate.queued, "limit": self._gate.limit}
+        gate: dict[str, Any] = {
+            "in_flight": self._gate.in_flight,
+            "queued": self._gate.queued,
+            "limit": self._gate.limit,
+        }
+        lanes = {lane.name: (lane.in_flight, lane.limit) for lane in self._gate.lanes}
+        gate |= {"lanes": lanes if len(lanes) > 1 else {}}
         usage = self._count.model_copy(update={**gate, "rate": round(rate, 1), "cost": self._purse.cost})
         if usage != self._told:
             self._told = usage

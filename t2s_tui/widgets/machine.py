@@ -46,6 +46,7 @@ class Machine(Reader):
         limit = use.limit or "?"
         rows: list[tuple[str, list[Span]]] = [
             ("endpoint", [Span(view.endpoint or "—", "text")]),
+            *(("", self._lane(name, *load)) for name, load in use.lanes.items()),
             (
                 "in flight",
                 [Span(full, "run"), Span(rest, "faint"), Span(f"  {use.in_flight} of {limit}", "text")],
@@ -61,6 +62,13 @@ class Machine(Reader):
         ]
         rows += [("cost", [Span(money(use.cost), "text")])] if use.cost is not None else []
         return [BLANK, *(row(Span("  " + fit(name, 11), "dim"), *spans) for name, spans in rows)]
+
+    def _lane(self, name: str, in_flight: int, limit: int) -> list[Span]:
+        """One of several endpoints: how full it is, and whether it can be called."""
+        full, rest = self.look.meter(in_flight / max(1, limit), 16)
+        state = Span("  lost", "bad") if name in self.feed.view.lost else Span("", "text")
+        load = f"  {in_flight} of {limit}  {fit(safe(name), 40).rstrip()}"
+        return [Span(full, "run"), Span(rest, "faint"), Span(load, "text"), state]
 
     def _waiting(self) -> list[str]:
         """One row a reason: how many agents, and when the first and the last of them may go on."""

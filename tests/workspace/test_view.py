@@ -22,6 +22,8 @@ def _field(name: str, annotation: Any) -> st.SearchStrategy[Any]:
         return st.sampled_from(["a", "b", "c"])
     if name == "children":
         return st.just(("a", "b"))
+    if annotation == dict[str, tuple[int, int]]:
+        return st.dictionaries(st.text(max_size=8), st.tuples(st.integers(0, 9), st.integers(1, 9)), max_size=3)
     if values := [v for v in get_args(annotation) if isinstance(v, str)]:
         return st.sampled_from(values)
     kinds = {str: st.text(max_size=5), int: st.integers(0, 99), bool: st.booleans(), float: st.floats(0, 99)}

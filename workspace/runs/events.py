@@ -425,7 +425,8 @@ class LimiterResized(Event):
 
 
 class UsageCounted(Event):
-    """At most one a second; totals over all engine lives. `rate` is completion tokens a second."""
+    """At most one a second; totals over all engine lives. `rate` is completion tokens a second. `lanes`: with several
+    endpoints, by name the calls in flight and their limit."""
 
     kind = "usage.counted"
     calls: int
@@ -437,6 +438,7 @@ class UsageCounted(Event):
     limit: int = 0
     rejects: int = 0
     rate: float = 0.0
+    lanes: dict[str, tuple[int, int]] = {}
 
 
 class BudgetReached(Event):

@@ -96,6 +96,7 @@ class Usage(BaseModel):
     limit: int = 0
     rejects: int = 0
     rate: float = 0.0
+    lanes: dict[str, tuple[int, int]] = {}
     retries: int = 0
 
 
