@@ -4,7 +4,8 @@
 
 Each runs in a process of its own with arguments that keep it below a minute or two; its full output goes to the
 terminal, and with `--out` into a Markdown file under the table. Exit code 1 when one of them failed or missed its bar.
-The long forms (`schedule.py` with 323 traces, `scale.py` with 10,000, `limiter.py` with all seeds) are run by hand.
+The long forms (`schedule.py` with 323 traces, `scale.py` with 10,000, `limiter.py` with all seeds) and `embedded.py`
+are run by hand.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ QUICK = (
     ("ideas",),
     ("engine_memory",),
     ("viewer", "--seconds", "6", "--panels", "roster"),
+    ("load", "--seconds", "8"),
+    ("gpu_endpoint",),
 )
 
 

@@ -37,7 +37,7 @@ def settings(rate: float, seconds: float) -> Settings:
     thinking = " ".join(WORDS[n % len(WORDS)] for n in range(count))
     lesson = {"title": "Read back", "claim": "Read the sheet back.", "why": "Nobody did.", "quotes": []}
     answer = json.dumps({"lessons": [lesson], "none": ""})
-    return Settings(rate=rate, replies={"analyst": (Given(content=answer, reasoning=thinking),)})
+    return Settings(rate=rate, replies={"error analyst": (Given(content=answer, reasoning=thinking),)})
 
 
 def usage(run: Path) -> dict[str, Any]:
