@@ -7,7 +7,7 @@ import time
 import pytest
 
 from engine.llm.gate import LEVEL_AGE, Gate, Recalled, Ticket
-from engine.llm.lane import LONG_PREFIX, PREFIX_WAIT, Lane
+from engine.llm.lane import BURST_EVERY, LONG_PREFIX, PREFIX_WAIT, Call, Lane
 
 LONG = "the skill " * LONG_PREFIX
 
@@ -151,15 +151,26 @@ async def test_a_call_that_has_to_wait_lets_others_pass_and_keeps_its_place():
     assert order[-2:] == [early.number, newcomer.number]
 
 
-async def test_many_calls_start_in_bursts_and_not_all_at_once():
+def test_a_lane_lets_calls_in_by_bursts_of_a_tenth_of_its_limit():
+    lane, call = Lane("here", 100), Call()
+
+    def taken(now: float) -> int:
+        before = lane.in_flight
+        while lane.ready_at(call, now) <= now:
+            lane.take(call, now)
+        return lane.in_flight - before
+
+    assert [taken(now) for now in (5.0, 5.0 + BURST_EVERY / 2, 5.0 + BURST_EVERY)] == [10, 0, 10]
+
+
+async def test_many_calls_all_start_though_in_bursts():
     gate, done = gate_of(100), asyncio.Event()
     async with asyncio.TaskGroup() as group:
         for _ in range(100):
             group.create_task(hold(gate, gate.ticket(), [], done))
-        await settle()
-        assert gate.in_flight == 10
-        await asyncio.sleep(0.2)
-        assert gate.in_flight == 100
+        async with asyncio.timeout(10):
+            while gate.in_flight < 100:
+                await asyncio.sleep(0.01)
         done.set()
 
 
