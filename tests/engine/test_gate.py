@@ -164,13 +164,20 @@ def test_a_lane_lets_calls_in_by_bursts_of_a_tenth_of_its_limit():
 
 
 async def test_many_calls_all_start_though_in_bursts():
-    gate, done = gate_of(100), asyncio.Event()
+    gate, done, inside = gate_of(100), asyncio.Event(), asyncio.Semaphore(0)
+
+    async def call() -> None:
+        async with gate.admit(gate.ticket()):
+            inside.release()
+            await done.wait()
+
     async with asyncio.TaskGroup() as group:
         for _ in range(100):
-            group.create_task(hold(gate, gate.ticket(), [], done))
+            group.create_task(call())
         async with asyncio.timeout(10):
-            while gate.in_flight < 100:
-                await asyncio.sleep(0.01)
+            for _ in range(100):
+                await inside.acquire()
+        assert gate.in_flight == 100
         done.set()
 
 
