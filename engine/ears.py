@@ -15,10 +15,11 @@ from engine.llm.budget import CAPS, Budget
 from engine.llm.pool import Pool
 from engine.pause import BUDGET, Pause
 from workspace.errors import InputError, LessonInvalid
-from workspace.lessons.pool import load, original, versions
+from workspace.lessons.pool import lesson_ids, load, original, versions
 from workspace.runs import events as e
 from workspace.runs.events import STAGES, Event, WishGranted, WishRefused
 from workspace.runs.run import RunFolder, SeedFolder
+from workspace.runs.view import RunView
 from workspace.runs.wishes import Wish, put_away, read_wish, waiting
 from workspace.settings.spending import SpendingSettings
 
@@ -27,7 +28,8 @@ LOOK_AT_LESSONS = 5  # every so many looks
 
 
 class Ears:
-    """One life's listener. `seen` is the journal's last seq before this life: older stops and pauses are stale."""
+    """One life's listener. `before` is the run as it was before this life: older stops and pauses are stale, and what
+    it has not heard of a person's lessons is told."""
 
     def __init__(
         self,
@@ -35,7 +37,7 @@ class Ears:
         pause: Pause,
         pool: Pool,
         emit: Callable[[Event], object],
-        seen: int,
+        before: RunView,
         on_resume: Callable[[], None],
         budget: Budget,
         knobs: Knobs,
@@ -44,11 +46,11 @@ class Ears:
         self._pause = pause
         self._pool = pool
         self._emit = emit
-        self._seen = seen
+        self._seen = before.seq
         self._on_resume = on_resume
         self._budget = budget
         self._knobs = knobs
-        self._lessons: dict[Path, dict[str, str]] = {seed.path: versions(seed) for seed in self._seeds()}
+        self._lessons: dict[Path, dict[str, str]] = {seed.path: _told(seed, before) for seed in self._seeds()}
         self._nudged = asyncio.Event()
 
     async def listen(self, stop_now: Callable[[], object]) -> None:
@@ -172,7 +174,7 @@ class Ears:
                     self._tell(seed, name)
 
     def _tell(self, seed: SeedFolder, name: str) -> None:
-        label = name if seed.name == "s0" else f"{seed.name}-{name}"
+        label = _label(seed, name)
         try:
             lesson = load(seed, name)
         except LessonInvalid as error:
@@ -186,6 +188,19 @@ class Ears:
 
     def _seeds(self) -> list[SeedFolder]:
         return [seed for round in self._run.rounds() for seed in round.seeds()]
+
+
+def _label(seed: SeedFolder, lesson: str) -> str:
+    return lesson if seed.name == "s0" else f"{seed.name}-{lesson}"
+
+
+def _told(seed: SeedFolder, view: RunView) -> dict[str, str]:
+    """People's versions as far as the journal has told of them; an empty mark stands for one that is gone since."""
+    now = versions(seed)
+    rows = {_label(seed, name): name for name in lesson_ids(seed)}
+    heard = {name for label, name in rows.items() if (row := view.lessons.get(label)) and row.touched}
+    gone = {n for label, n in rows.items() if n in heard - set(now) and view.lessons[label].status != "kept"}
+    return {name: mark for name, mark in now.items() if name in heard} | dict.fromkeys(gone, "")
 
 
 def _change(seed: SeedFolder, label: str, edited: bool, name: str) -> Event:

@@ -124,7 +124,7 @@ async def _evolve(
             lifeline.lose(member, opened.gone)
     if options.replan:
         set_plans_aside(run, journal.emit)
-    ears = Ears(run, pause, pool, journal.emit, before.seq, crew.forget_fresh, budget, knobs)
+    ears = Ears(run, pause, pool, journal.emit, before, crew.forget_fresh, budget, knobs)
     ending = await _until_the_end(context, ears, journal, options)
     lifeline.close()
     record.close()

@@ -65,14 +65,15 @@ class Pause:
 
     def pause(self, why: str, detail: str = "", *, now: bool = False) -> None:
         """Nothing new starts while `why` holds; `now` also holds agents at their next call."""
+        harder = now and not self.now
         if now:
             self.now = True
             self._gate.shut()
         fresh = not self._reasons
         self._reasons[why] = detail
         self._gate.recall()
-        if fresh:
-            self._emit(RunPausing(why=why, in_flight=self._gate.in_flight))
+        if fresh or (harder and not self.paused):
+            self._emit(RunPausing(why=why, in_flight=self._gate.in_flight, now=self.now))
         elif self.paused:
             self._emit(RunPaused(why=self.why, detail="; ".join(filter(None, self._reasons.values()))))
         self._wake()

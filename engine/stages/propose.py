@@ -67,8 +67,11 @@ async def propose(seed: Seed, unit: str, lessons: Sequence[str]) -> Patch | Fail
             out = {one.id for one in dropped}
             kept = [lesson for lesson in pool if lesson.id not in out]
             edits, uncovered = await _edits(seed, unit, kept)
-            patch = Patch(id=unit, key=key, base=seed.s0.digest, edits=tuple(edits), dropped=(*dropped, *uncovered))
-            return dumps_patch(patch)
+            reads = {lesson.id: lesson.digest for lesson in pool}
+            left_out = (*dropped, *uncovered)
+            return dumps_patch(
+                Patch(id=unit, key=key, base=seed.s0.digest, reads=reads, edits=tuple(edits), dropped=left_out)
+            )
 
         return Job(key, path, work)
 

@@ -150,13 +150,15 @@ class Dropped(BaseModel):
 
 
 class Patch(BaseModel):
-    """Edits against the skill with digest `base`. `key` is the digest of all that made this patch."""
+    """Edits against the skill with digest `base`. `key` is the digest of all that made this patch; `reads` are the
+    lessons that a proposed one was made from, each with its digest then."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     format: int = FORMAT
     id: str
     key: str = ""
     base: str
+    reads: dict[str, str] = Field(default_factory=dict)
     edits: tuple[Edit, ...] = ()
     dropped: tuple[Dropped, ...] = ()
 
@@ -175,7 +177,8 @@ def dumps_patch(patch: Patch) -> str:
     head = patch.model_dump(include={"format", "id", "key", "base"})
     edits = [_row(edit) for edit in patch.edits]
     dropped = [d.model_dump(mode="json") for d in patch.dropped]
-    return dump_toml({**head, **({"edits": edits} if edits else {}), **({"dropped": dropped} if dropped else {})})
+    parts = {"reads": patch.reads, "edits": edits, "dropped": dropped}
+    return dump_toml(head | {name: part for name, part in parts.items() if part})
 
 
 def loads_patch(text: str, where: Path | str) -> Patch:

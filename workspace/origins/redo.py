@@ -49,6 +49,11 @@ class Redo(NamedTuple):
     rounds: tuple[int, ...] = ()
     calls: int = 0
 
+    @property
+    def anything(self) -> bool:
+        """Is there anything to make again?"""
+        return bool(self.propose or self.merges or self.settle or self.rounds)
+
     def table(self) -> dict[str, Any]:
         """As plain data, ready for JSON."""
         lists = {"propose": list(self.propose), "merges": list(self.merges), "rounds": list(self.rounds)}
@@ -95,7 +100,7 @@ def redo_in(
     path = run.round(round).seed(seed).plan
     plan = load_plan(read_text(path), path) if path.is_file() else None
     found = redo(plan, units, done_so_far(run, round, seed), new, gone)
-    return found._replace(calls=_calls(run, _prefix(round, seed), found))
+    return found._replace(calls=_calls(run, prefix_of(round, seed), found))
 
 
 def done_so_far(run: RunFolder, round: int, seed: int) -> Done:
@@ -120,7 +125,7 @@ def _tries(folder: Path) -> int:
     return sum(1 for _ in folder.glob("[!.]*.jsonl"))
 
 
-def _prefix(round: int, seed: int) -> str:
+def prefix_of(round: int, seed: int) -> str:
     """Before the units' names in those of their agents."""
     return ("" if round == 1 else f"r{round}-") + (f"s{seed}-" if seed else "")
 

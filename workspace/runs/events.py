@@ -67,11 +67,12 @@ class RunResumed(Event):
 
 
 class RunPausing(Event):
-    """Nothing new starts; `in_flight` calls still finish."""
+    """Nothing new starts; `in_flight` calls still finish, and unless `now` the agents at work go on to their end."""
 
     kind = "run.pausing"
     why: str
     in_flight: int = 0
+    now: bool = False
 
 
 class RunPaused(Event):

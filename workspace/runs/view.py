@@ -58,6 +58,8 @@ class RunView(BaseModel):
     """The cap that holds the run now; empty while none does."""
     held_by: str = ""
     """Why the run pauses, as one word (see `RunPaused`); empty while it does not."""
+    at_once: bool = False
+    """Are agents held at their next call while it pauses? Else they go on to their end."""
     knobs: dict[str, str] = Field(default_factory=dict)
     """Settings that were changed since the run was made, as they are now."""
     turned: list[e.KnobTurned] = Field(default_factory=list[e.KnobTurned])
@@ -107,13 +109,14 @@ class RunView(BaseModel):
                 self.state, self.began, self.lives = "running", event.time, 1
             case e.RunResumed():
                 self.state, self.why, self.code = "running", "", None
-                self.short = self.held_by = ""
+                self.short, self.held_by, self.at_once = "", "", False
                 if event.fresh:
                     self.lives += 1
                     self.lost = {}
                     self._forget_live_agents(event)
             case e.RunPausing():
                 self.state, self.why, self.held_by = "pausing", event.why, event.why
+                self.at_once = event.now
             case e.RunPaused():
                 self.state, self.why, self.held_by = "paused", event.detail or event.why, event.why
                 if event.why.startswith("hold:"):
@@ -226,7 +229,7 @@ class RunView(BaseModel):
         row = self.lessons.get(getattr(event, "lesson", ""))
         if row is None:
             return
-        row.seq = event.seq
+        row.seq, row.touched = event.seq, True
         match event:
             case e.LessonEdited():
                 row.title, row.edited, row.status = event.title, True, "pinned"

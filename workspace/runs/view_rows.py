@@ -55,6 +55,8 @@ class LessonRow(BaseModel):
     support: int = 1
     status: Literal["kept", "dropped", "pinned", "invalid"] = "kept"
     edited: bool = False
+    touched: bool = False
+    """Has a person ever changed it?"""
     reason: str = ""
     seq: int = 0
 
