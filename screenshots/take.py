@@ -84,7 +84,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--out", default=str(ROOT / "screenshots" / "out"))
     parser.add_argument("--sizes", nargs="+", default=["80x24", "120x36", "200x50"])
     parser.add_argument("--screens", nargs="+", default=list(SCREENS), choices=list(SCREENS))
-    parser.add_argument("--theme", default="t2s-dark")
+    parser.add_argument("--theme", default="dark")
     parser.add_argument("--ascii", action="store_true")
     return parser.parse_args()
 

@@ -17,42 +17,43 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from textual.app import App as Textual
 from textual.app import SystemCommand
 from textual.screen import Screen
+from textual.timer import Timer
 
 from t2s_tui.feed import Changes, Feed
-from t2s_tui.keys import APP, bindings, keymap_file, known_ids, user_keymap
+from t2s_tui.ground import Ground
+from t2s_tui.keys import APP, bindings, keymap_file, known_ids, user_keymap, written
 from t2s_tui.notices import notice
 from t2s_tui.plan import Plan
 from t2s_tui.screens.base import Base
 from t2s_tui.screens.estimate import EstimateScreen
-from t2s_tui.screens.help import HelpScreen
+from t2s_tui.screens.help import HelpScreen, about
 from t2s_tui.screens.live import LiveScreen
 from t2s_tui.screens.runs import RunsScreen
 from t2s_tui.text import clock, count, plural, safe, unsaid
-from t2s_tui.theme import PALETTES, Look, chosen_look, textual_theme
+from t2s_tui.theme import Look
 from t2s_tui.widgets.canvas import Span
-from t2s_tui.widgets.guard import Harmless
 from t2s_tui.widgets.status import Said
 from workspace.errors import T2SError
-from workspace.files import write_text
+from workspace.lessons.history import History
 from workspace.runs.run import RunFolder
+from workspace.settings.screen import ScreenSettings
 
 FPS = 4
 FAST = 10
+THRIFTY = 1
 TWICE = 2.0
 PATIENCE = 3.0
-SLOW_AFTER = 3
 
 
-class T2SApp(Textual[int]):
+class T2SApp(Ground):
     """`run` None opens the list of runs in `runs`. The value of `run` is the exit code for the shell.
 
     With a `plan` the app only asks whether it may begin, and ends; `agreed` is the answer.
 
-    `fps` is how often the whole screen follows, `readonly` forbids every wish and edit, `now` replaces the clock of
-    the feed (pictures), `look` the palette and glyphs.
+    `manner` is how the person wants the screen, `fps` how often the whole of it follows; `readonly` forbids every
+    wish and edit, `now` replaces the clock of the feed (pictures), `look` the palette and glyphs.
     """
 
     TITLE = "t2s"
@@ -64,6 +65,7 @@ class T2SApp(Textual[int]):
     * { scrollbar-background: $surface; scrollbar-background-hover: $surface; scrollbar-background-active: $surface;
         scrollbar-color: $t2s-rule; scrollbar-color-hover: $t2s-dim; scrollbar-color-active: $primary;
         scrollbar-corner-color: $surface; scrollbar-size-vertical: 1; }
+    ToastRack { margin-bottom: 2; }
     Toast { padding: 0 1; width: 60; background: $boost; border-left: outer $primary; }
     Toast.-error { border-left: outer $error; }
     Toast .toast--title { text-style: none; }
@@ -72,6 +74,8 @@ class T2SApp(Textual[int]):
     CommandPalette #--container { width: 84; max-width: 100%; background: $surface; border: tall $t2s-rule; }
     CommandPalette CommandList, CommandPalette CommandList:focus { border: none; scrollbar-size-vertical: 1; }
     CommandPalette CommandInput, CommandPalette CommandInput:focus { padding-left: 1; }
+    CommandPalette:ansi #--container { border: none; }
+    CommandPalette:ansi #--input { border: hkey $t2s-rule; }
     """
 
     def __init__(
@@ -84,29 +88,27 @@ class T2SApp(Textual[int]):
         readonly: bool = False,
         now: Callable[[], float] = time.time,
         look: Look | None = None,
+        manner: ScreenSettings | None = None,
     ) -> None:
-        self.look = look or chosen_look()
-        super().__init__(watch_css=False)
+        super().__init__(manner or ScreenSettings(), look)
         self.runs = runs
-        self.fps = max(1, fps or FPS)
+        self.fps = max(1, fps or self.manner.fps)
         self.readonly = readonly
-        self.feed: Feed | None = None
+        self.history = History()
         self.agreed = False
+        self.remapped: dict[str, str] = {}
         self._plan = plan
         self._first = run
         self._now = now
-        self._filters.append(Harmless())
         self._framed = 0.0
-        self._skipped = 0
+        self._clock: Timer | None = None
         self._asked_to_leave = 0.0
         self._last_resort: threading.Timer | None = None
 
     # --- from start to end ----------------------------------------------------------------------------------------
 
     def on_mount(self) -> None:
-        for palette in PALETTES:
-            self.register_theme(textual_theme(palette))
-        self.theme = self.look.name
+        self.put_on()
         self._take_keymap()
         self._listen_to_signals()
         if self._plan is not None:
@@ -115,15 +117,11 @@ class T2SApp(Textual[int]):
         self.push_screen(RunsScreen(self.runs))
         if self._first is not None:
             self.open_run(self._first)
-        self.set_interval(1 / (FAST if self.fps >= FPS else self.fps), self._tick)
+        self.restart_clock()
 
     def _answered(self, agreed: bool | None) -> None:
         self.agreed = bool(agreed)
         self.exit(0)
-
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        """Our own colours, known before the theme is."""
-        return textual_theme(self.look.name).variables
 
     def open_run(self, run: RunFolder) -> None:
         """Show a run on the live screen."""
@@ -132,6 +130,7 @@ class T2SApp(Textual[int]):
         except (T2SError, OSError) as error:
             self.tell(f"cannot open {run.id}: {error}", bad=True)
             return
+        self.presence.forget()
         self.push_screen(LiveScreen(self.feed))
 
     def farewell(self) -> str:
@@ -164,16 +163,35 @@ class T2SApp(Textual[int]):
     def run(self, **options: Any) -> int:
         """Run until the person leaves; prints the farewell on the normal screen and gives the exit code."""
         try:
-            code = super().run(**options)
+            code = super().run(**{"mouse": self.manner.mouse, **options})
         finally:
             if self._last_resort is not None:
                 self._last_resort.cancel()
+        if self.fault:
+            return self._apologise()
         if (text := self.farewell()) and code not in (128 + signal.SIGHUP,):
             with contextlib.suppress(OSError):
                 print(text)  # the terminal may be gone
         return self.exit_code() if code is None else code
 
+    def _apologise(self) -> int:
+        """After a fault of ours: what, where it is written down, and that the run has not suffered."""
+        print(self.fault, file=sys.stderr)
+        if self.feed is not None and self.feed.alive:
+            print(f"the run goes on; come back with `t2s attach {self.feed.run.id}`", file=sys.stderr)
+        return 1
+
     # --- the clock ------------------------------------------------------------------------------------------------
+
+    @property
+    def frames(self) -> int:
+        """Whole frames a second."""
+        return THRIFTY if self.low_bandwidth else self.fps
+
+    def restart_clock(self) -> None:
+        if self._clock is not None:
+            self._clock.stop()
+        self._clock = self.set_interval(1 / (FAST if self.frames >= FPS else self.frames), self._tick)
 
     def _tick(self) -> None:
         """One look at the run; a whole frame at `fps`, in between only what the focused agent says."""
@@ -181,18 +199,23 @@ class T2SApp(Textual[int]):
             self.leave(128 + signal.SIGHUP)
             return
         if self._behind():
-            self._skipped += 1
+            self.note_pace(skipped=True)
             return
-        full = time.monotonic() - self._framed >= 1 / self.fps - 0.02
+        full = time.monotonic() - self._framed >= 1 / self.frames - 0.02
         screen = self.screen
         if full:
             self._framed = time.monotonic()
             changes = self.feed.poll() if self.feed else Changes()
             if isinstance(screen, Base):
                 screen.pull(changes)
-            self._skipped = max(0, self._skipped - 1)
-        elif isinstance(screen, Base) and self.feed and self.feed.moving and self.app_focus and self.feed.poll_text():
+            self.note_pace(skipped=False)
+            self.say_outside()
+        elif self._streams() and isinstance(screen, Base) and self.feed and self.feed.poll_text():
             screen.pull_text()
+
+    def _streams(self) -> bool:
+        """Is what the focused agent says drawn between two frames?"""
+        return self.feed is not None and self.feed.moving and self.app_focus and not self.low_bandwidth
 
     def _writer(self) -> Any:
         return getattr(self._driver, "_writer_thread", None)
@@ -208,7 +231,7 @@ class T2SApp(Textual[int]):
 
     def badges(self) -> list[Span]:
         """What the header says at its right end."""
-        found = [Span("slow link", "bad")] if self._skipped >= SLOW_AFTER else []
+        found = self.link_badges()
         return [*found, Span("read-only", "dim")] if self.readonly else found
 
     def notice(self, feed: Feed) -> Said | None:
@@ -253,36 +276,17 @@ class T2SApp(Textual[int]):
 
     # --- talking to people ----------------------------------------------------------------------------------------
 
-    def tell(self, text: str, bad: bool = False) -> None:
-        """A short notice in the corner."""
-        self.notify(safe(text, 500), severity="error" if bad else "information", timeout=8 if bad else 4, markup=False)
-
     def may_write(self) -> bool:
         """False, with a notice, when this viewer only reads."""
         if self.readonly:
             self.tell("this run is shown read-only")
         return not self.readonly
 
-    def copy(self, text: str, run: RunFolder) -> None:
-        """To the clipboard of the terminal, and into a file for terminals that have none."""
-        if not text:
-            self.tell("nothing to copy here")
-            return
-        self.copy_to_clipboard(text)
-        path = Path(os.environ.get("XDG_RUNTIME_DIR") or "/tmp") / f"t2s-copy-{os.getuid()}.txt"
-        try:
-            write_text(path, text)
-        except T2SError as error:
-            self.tell(str(error), bad=True)
-        else:
-            self.tell(f"copied {plural(len(text.splitlines()), 'line')}; also in {path}")
-
     def action_help(self) -> None:
         if isinstance(self.screen, HelpScreen):
             return
-        available = {active.binding.id for active in self.screen.active_bindings.values() if active.binding.id}
-        about = getattr(self.screen, "crumb", "") or (self.feed.run.id if self.feed else "")
-        self.push_screen(HelpScreen(available, about))
+        name = getattr(self.screen, "crumb", "") or (self.feed.run.id if self.feed else "")
+        self.push_screen(HelpScreen(about(self.screen, name, self.remapped)))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action that works where the person is."""
@@ -294,11 +298,14 @@ class T2SApp(Textual[int]):
                 continue
             seen.add(key.id)
             action, node = active.binding.action, active.node
-            yield SystemCommand(key.help.removesuffix("."), key.shown, lambda a=action, n=node: self.run_action(a, n))
+            shown = written(key, self.remapped)
+            yield SystemCommand(key.help.removesuffix("."), shown, lambda a=action, n=node: self.run_action(a, n))
+        yield from self.theme_commands()
 
     def _take_keymap(self) -> None:
         try:
-            self.set_keymap(user_keymap(keymap_file()))
+            self.remapped = user_keymap(keymap_file())
+            self.set_keymap(self.remapped)
         except T2SError as error:
             self.tell(str(error), bad=True)
 

@@ -43,6 +43,7 @@ COMMANDS: dict[str, Command] = {
     "lessons": Command("lessons", "list, read, edit, drop, pin, restore or add lessons"),
     "lint": Command("lint", "what is wrong with a skill, with file and line"),
     "apply": Command("apply", "put a patch file into a skill, with all guards; never half"),
+    "verdict": Command("verdict", "what the held-out tasks say; accept or reject the candidate by hand"),
     "diff": Command("runs", "what changed between the first skill and the result"),
     "blame": Command("blame", "where each line of a skill comes from: edit, lessons, quoted turns"),
     "local": Command("setup", "the embedded model: install, serve, status"),

@@ -8,22 +8,21 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from itertools import islice
 from math import ceil
-from pathlib import Path
 from typing import NamedTuple
 
+from t2s_tui.people import People
+from t2s_tui.prose import Prose, readable
 from t2s_tui.text import clock, safe_lines, wrap
-from workspace.errors import LessonInvalid
 from workspace.files import read_from
-from workspace.lessons.pool import load
 from workspace.reports.summary import Asked, asked
 from workspace.runs import events as e
 from workspace.runs.events import STAGES, Stage
 from workspace.runs.journal import read_events
 from workspace.runs.live import LiveReader
-from workspace.runs.run import RunFolder, SeedFolder, alive, load_view
+from workspace.runs.run import RunFolder, alive, load_view
 from workspace.runs.view import ENDED, AgentRow, NodeRow, RunView, Usage
 
 LINES = 200
@@ -37,7 +36,6 @@ AT_ONCE = 5_000
 CUT = {"running": "cut off", "queued": "not begun"}
 """What becomes of an agent whose engine is gone."""
 LOOK_EVERY = 0.5
-OWN_EVERY = 1.0
 HISTORY = 120
 BRIEF = 24
 _RECENT = 256 * 1024
@@ -51,11 +49,15 @@ class Tail:
         self.version = 0
         self._lines: deque[str] = deque(maxlen=LINES)
         self._open = ""
+        self._prose = Prose()
         self._rows: tuple[tuple[int, int, int], list[str]] = ((-1, 0, 0), [])
 
     def say(self, text: str, new: bool = False) -> None:
-        """Add streamed text; `new` begins another reply, below a blank line."""
+        """Add streamed text, JSON as readable lines; `new` begins another reply, below a blank line."""
         self.version += 1
+        if new:
+            self._prose = Prose()
+        text = self._prose.take(text)
         if new and (self._open or self._lines):
             self._close()
             self._lines.append("")
@@ -105,14 +107,6 @@ class Changes(NamedTuple):
         return bool(self.events or self.spoke or self.state or self.own)
 
 
-class Own(NamedTuple):
-    """A person's version of a lesson as it lies in `edits/`. `error` has file:line when it does not parse."""
-
-    title: str
-    status: str
-    error: str = ""
-
-
 class Left(NamedTuple):
     """Seconds that the stage `through` will still take: between `low` and `high`."""
 
@@ -133,16 +127,13 @@ class Feed:
         self.asked: Asked = asked(run)
         self.tails: dict[str, Tail] = {}
         self.rates: deque[float] = deque(_recent_rates(run), maxlen=HISTORY)
-        self.own: dict[str, Own] = {}
-        self.own_version = 0
+        self.people = People(run)
         self.alive = alive(run)
         self._live = LiveReader(run)
         self._opened = self._looked = time.monotonic()
-        self._own_looked = 0.0
-        self._own_seen: tuple[tuple[str, int], ...] = ()
         self._pace: dict[Stage, deque[tuple[float, int]]] = {s: deque(maxlen=60) for s in STAGES}
         self._take_text()
-        self._read_own()
+        self.people.poll(self.view, at_once=True)
 
     @property
     def state(self) -> str:
@@ -214,8 +205,8 @@ class Feed:
             return row.words  # why, rather than what it had said until then
         tail = self.tails.get(agent)
         if row is not None and self.standing(row) in ("running", "cut off") and tail is not None:
-            return tail.last_words() or row.words
-        return row.words if row else ""
+            return readable(tail.last_words() or row.words)
+        return readable(row.words) if row else ""
 
     def poll(self) -> Changes:
         """Take in everything new and say what it touched."""
@@ -223,8 +214,7 @@ class Feed:
         events = self._take_events()
         spoke = self._take_text()
         self._look()
-        own = self._read_own() if time.monotonic() - self._own_looked > OWN_EVERY else False
-        return Changes(events, spoke, self.state != before, own)
+        return Changes(events, spoke, self.state != before, self.people.poll(self.view))
 
     def poll_text(self) -> frozenset[str]:
         """Only the streamed text: the quick half of `poll`."""
@@ -279,58 +269,15 @@ class Feed:
             del self.tails[agent]
         return frozenset(spoke)
 
+    def look(self) -> bool:
+        """Is there an engine at this moment? Before something that depends on it."""
+        self._looked = time.monotonic()
+        self.alive = alive(self.run)
+        return self.alive
+
     def _look(self) -> None:
-        now = time.monotonic()
-        if now - self._looked >= LOOK_EVERY:
-            self._looked = now
-            self.alive = alive(self.run)
-
-    def _read_own(self) -> bool:
-        """Read people's lessons again when a file there has changed."""
-        self._own_looked = time.monotonic()
-        seed = workplace(self.run)
-        files = sorted(seed.edits.glob("*.toml")) if seed else []
-        seen = tuple((str(f), _changed(f)) for f in files)
-        if seed is None or seen == self._own_seen:
-            return False
-        self._own_seen = seen
-        self.own_version += 1
-        self.own = {file.stem: _own(seed, file.stem) for file in files}
-        return True
-
-
-def workplace(run: RunFolder) -> SeedFolder | None:
-    """Where people work on lessons: the first candidate of the last round. None before there is one."""
-    rounds = run.rounds()
-    seeds = rounds[-1].seeds() if rounds else []
-    return seeds[0] if seeds else None
-
-
-def redone(view: RunView, units: Iterable[str]) -> tuple[list[str], list[str]]:
-    """The patches and the merges that are made again when the lessons of trajectories `units` change."""
-    patches = [unit for unit in units if unit in view.patches]
-    touched, merges = set(patches), []
-    for node in sorted(view.nodes.values(), key=lambda n: (n.level, n.id)):
-        if touched.intersection(node.children):
-            touched.add(node.id)
-            if node.state in ("done", "running", "failed"):
-                merges.append(node.id)
-    return patches, merges
-
-
-def _own(seed: SeedFolder, lesson: str) -> Own:
-    try:
-        loaded = load(seed, lesson)
-    except LessonInvalid as error:
-        return Own(lesson, "invalid", str(error))
-    return Own(loaded.lesson.title or loaded.lesson.claim, loaded.lesson.status)
-
-
-def _changed(file: Path) -> int:
-    try:
-        return file.stat().st_mtime_ns
-    except FileNotFoundError:
-        return 0  # deleted between the two looks: a restored lesson
+        if time.monotonic() - self._looked >= LOOK_EVERY:
+            self.look()
 
 
 def _recent_rates(run: RunFolder) -> list[float]:

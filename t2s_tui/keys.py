@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from textual.binding import Binding, BindingType
+from textual.keys import format_key
 
 from workspace.errors import ConfigError, at
 from workspace.files import read_toml
@@ -41,16 +42,31 @@ READ = (
     Key("find.previous", "N", "find_previous", "N", "previous", "To the place before."),
 )
 FIND = (Key("find.open", "slash", "find", "/", "find", "Show only rows, or find places, that hold a text."),)
+DIFF = (Key("diff.blame", "b", "blame", "b", "blame", "Where the line under the cursor comes from, and off again."),)
+SORT = (Key("page.sort", "s", "sort", "s", "sort", "Sort by something else."),)
 BACK = (Key("screen.back", "escape", "back", "esc", "back", "Back to where you came from."),)
 
 APP = (
     Key("app.help", "question_mark", "help", "?", "help", "What the keys do here."),
     Key("app.palette", "colon,ctrl+p", "command_palette", ":", "all actions", "Every action by name."),
     Key("app.detach", "q,ctrl+q", "detach", "q", "detach", "Leave the screen; the run goes on."),
+    Key(
+        "app.theme", "T", "next_theme", "T", "colours", "Other colours: dark, light, high contrast, the terminal's own."
+    ),
+    Key("app.ascii", "ctrl+t", "ascii", "ctrl+t", "ASCII", "Draw with ASCII characters only, and back."),
+    Key("app.thrift", "L", "low_bandwidth", "L", "low bandwidth", "One frame a second for a slow link, and back."),
     Key("app.interrupt", "ctrl+c", "interrupt", "ctrl+c", "leave", "Press twice to leave the screen; the run goes on."),
 )
 RUN = (
-    Key("run.pause", "space", "pause", "space", "pause", "Pause the run (calls in flight finish), or go on."),
+    Key("run.pause", "space", "pause", "space", "pause", "Pause the run (agents at work finish), or go on."),
+    Key(
+        "run.pause-now",
+        "P",
+        "pause_now",
+        "P",
+        "pause now",
+        "Pause at once: agents are held at their next call instead of going on to their end.",
+    ),
     Key("run.resume", "R", "resume_engine", "R", "resume", "Start an engine for a run that lost its own, or ended."),
     Key("run.retry", "r", "retry", "r", "retry failed", "Try the failed units again."),
     Key("run.budget", "B", "budget", "B", "budget", "Raise the cap that holds the run, and let it go on."),
@@ -82,6 +98,8 @@ LESSON = (
     Key("lesson.pin", "p", "pin", "p", "pin", "Keep the lesson whatever its support; again to unpin."),
     Key("lesson.restore", "u", "restore", "u", "restore", "Forget your version; the engine's own text counts again."),
     Key("lesson.new", "a", "new_lesson", "a", "new", "Write a lesson of your own."),
+    Key("lesson.undo", "U", "undo", "U", "undo", "Take back your last change of a lesson."),
+    Key("lesson.redo", "ctrl+r", "redo", "ctrl+r", "redo", "Do again what you took back."),
 )
 EDITOR = (
     Key("editor.save", "ctrl+s,f2", "save", "ctrl+s f2", "save", "Save; the lesson counts from then on."),
@@ -90,15 +108,34 @@ EDITOR = (
 RUNS = (
     Key("runs.new", "n", "new_run", "n", "new run", "Start a new run."),
     Key("runs.delete", "D,delete", "delete", "D", "delete", "Delete a run and all it holds, after asking."),
+    Key("runs.sort", "s", "sort", "s", "sort", "Sort by age, state, skill or verdict."),
+    Key("runs.copy", "y", "copy", "y", "copy", "Copy the command that attaches to the run."),
     Key("runs.resume", "R", "resume_engine", "R", "resume", "Start an engine for the run under the cursor."),
 )
+FORM = (
+    Key("form.start", "ctrl+s,f2", "start", "ctrl+s f2", "start", "Start the run."),
+    Key("form.copy", "ctrl+y", "copy", "ctrl+y", "copy", "Copy the command that does the same."),
+)
+VERDICT = (
+    Key("verdict.accept", "A", "accept", "A", "accept", "Accept the candidate by hand; again takes it back."),
+    Key("verdict.reject", "J", "reject", "J", "reject", "Reject the candidate by hand; again takes it back."),
+    Key("verdict.before", "left_square_bracket", "turn(-1)", "[", "round before", "The verdict of the round before."),
+    Key("verdict.after", "right_square_bracket", "turn(1)", "]", "round after", "The verdict of the round after."),
+)
+GRID = (
+    Key("grid.left", "h,left", "left", "h ←", "left", "One task to the left."),
+    Key("grid.right", "l,right", "right", "l →", "right", "One task to the right."),
+    Key("grid.only", "f", "only", "f", "filter", "All tasks, only the fixed, the broken, or those that stayed."),
+)
 GROUPS: Mapping[str, tuple[Key, ...]] = {
-    "Moving": MOVE + CHOOSE + FIND + READ,
+    "Moving": MOVE + CHOOSE + FIND + READ + SORT + DIFF,
     "Panels": PANELS,
     "The run": RUN,
     "Lessons": LESSON,
     "Editing a lesson": EDITOR,
     "The list of runs": RUNS,
+    "A new run": FORM,
+    "The verdict": VERDICT + GRID,
     "Everywhere": BACK + APP,
 }
 
@@ -112,6 +149,21 @@ def bindings(*groups: Iterable[Key]) -> list[BindingType]:
 def known_ids() -> dict[str, Key]:
     """Every key that can be given another key, by id."""
     return {key.id: key for group in GROUPS.values() for key in group}
+
+
+def written(key: Key, remapped: Mapping[str, str]) -> str:
+    """How `key` is written for this person: their own keys where they have given it others."""
+    if key.id not in remapped:
+        return key.shown
+    return " ".join(format_key(one.strip()) for one in remapped[key.id].split(","))
+
+
+def written_here(shown: str, remapped: Mapping[str, str], available: Iterable[str]) -> str:
+    """What a footer writes (`space`, `j k`) in the person's own keys; `available` are the ids that work there."""
+    known = known_ids()
+    here = [known[i] for i in available if i in known and i in remapped]
+    own = {word: written(key, remapped).split()[0] for key in here for word in key.shown.split()}
+    return " ".join(own.get(word, word) for word in shown.split())
 
 
 def keymap_file(environment: Mapping[str, str] | None = None) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from t2s_tui.text import cut, safe, unsaid
@@ -181,21 +182,32 @@ def summary_lines(table: dict[str, Any]) -> list[str]:
     )
     lines.append(f"  lessons   {_sums(lessons, 'learned')}")
     lines.append(f"  edits     {_sums(edits, 'proposed')}")
-    lines += _verdict_lines(table["verdict"])
+    lines += verdict_lines(table["verdict"])
     if table["result"]:
         lines.append(f"  skill     {table['result']}")
     return lines
 
 
-def _verdict_lines(verdict: dict[str, Any] | None) -> list[str]:
+def verdict_lines(verdict: dict[str, Any] | None) -> list[str]:
+    """The verdict of a summary for people; nothing before there is one."""
     if not verdict:
         return []
     lines = [f"  verdict   {verdict['decision']}: {safe(unsaid(verdict['sentence'], verdict['decision']))}"]
     lines += [f"  {name:<9} {', '.join(map(safe, verdict[name]))}" for name in ("fixed", "broken") if verdict[name]]
+    if verdict.get("by_hand"):
+        lines.append(f"  by hand   {said_by_hand(verdict['by_hand'])}")
     test = verdict["test"]
     if test["n"]:
         lines.append(f"  test      {test['baseline']:.0%} → {test['candidate']:.0%} on {_count(test['n'], 'task')}")
     return lines
+
+
+def said_by_hand(said: Mapping[str, Any]) -> str:
+    """`accepted by kim: both broken tasks are wrong themselves`; says so where the candidate is another one by now."""
+    who = f" by {safe(said['who'])}" if said["who"] else " by hand"
+    why = f": {safe(said['why'])}" if said["why"] else ""
+    past = "" if said["stands"] else " (of an earlier candidate; it does not count for this one)"
+    return f"{said['decision']}ed{who}{why}{past}"
 
 
 def _sums(counts: dict[str, int], whole: str) -> str:

@@ -10,14 +10,17 @@ from t2s_tui.widgets.status import Said
 
 def notice(feed: Feed, look: Look, *, readonly: bool) -> Said | None:
     """What the run needs from a person, or what came out of it."""
-    view = feed.view
+    view, due = feed.view, feed.people.due
     match feed.state:
+        case "finished" | "stopped" | "incomplete" if due.anything:
+            return Said("Lessons were changed: what they led to is out of date.", "you", "R makes it again", "due")
         case "lost" if not readonly:
             return Said("The engine is gone; everything finished is kept.", "bad", "R resumes")
         case "paused":
             then = "goes on by itself; space keeps it paused" if feed.waits_for_endpoint else "space goes on"
             then = "B raises the cap" if feed.waits_for_budget else then
-            return Said(_paused(view.why), "bad", then, "paused")
+            changed = "; changed lessons are taken in when it goes on" if due.anything else ""
+            return Said(_paused(view.why) + changed, "bad", then, "paused")
         case "stopped" if feed.waits_for_budget:
             return Said(f"Stopped{_why(view.why)}", "bad", "B raises the cap", "stopped")
         case "incomplete":

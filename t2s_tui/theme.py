@@ -1,7 +1,7 @@
 """How things look: one vocabulary of states, one palette, one glyph set.
 
 A state is a glyph, a word and a colour together, never a colour alone. Widgets name an *ink* ("dim", "run", "bad");
-only this module knows the colours behind it.
+only this module and `palettes` know the colours behind it.
 """
 
 from __future__ import annotations
@@ -15,49 +15,8 @@ from typing import NamedTuple
 from rich.style import Style
 from textual.theme import Theme
 
-from workspace.errors import ConfigError
-
-# Blue is alive, sage is good, orange needs a look, violet is what a person did. All else is grey.
-DARK: Mapping[str, str] = {
-    "back": "#0f1318",
-    "bar": "#171d25",
-    "pick": "#1d2a3a",
-    "rest": "#19202a",
-    "rule": "#2a323d",
-    "faint": "#4a5563",
-    "dim": "#7d8896",
-    "text": "#b9c2cd",
-    "bright": "#e9eef4",
-    "run": "#6cb0f5",
-    "ok": "#86c5a4",
-    "bad": "#f0935a",
-    "you": "#bda5f0",
-    "gone": "#33272a",
-    "new": "#1a2e26",
-    "gone2": "#5c3a2c",
-    "new2": "#27503d",
-}
-LIGHT: Mapping[str, str] = {
-    "back": "#fbfbf9",
-    "bar": "#eef0f1",
-    "pick": "#d9e7f7",
-    "rest": "#e9edf1",
-    "rule": "#d5d9dd",
-    "faint": "#a3abb4",
-    "dim": "#6b7480",
-    "text": "#39424d",
-    "bright": "#10161d",
-    "run": "#1667b7",
-    "ok": "#2b7a52",
-    "bad": "#b4500f",
-    "you": "#6b46c1",
-    "gone": "#fbe6da",
-    "new": "#def2e6",
-    "gone2": "#f2c2a5",
-    "new2": "#b3e0c6",
-}
-PALETTES: Mapping[str, Mapping[str, str]] = {"t2s-dark": DARK, "t2s-light": LIGHT}
-DEFAULT = "t2s-dark"
+from t2s_tui.palettes import DEFAULT, PALETTES, fitting
+from workspace.settings.screen import ScreenSettings
 
 
 class Mark(NamedTuple):
@@ -85,6 +44,7 @@ STATES: Mapping[str, Mark] = {
     "waiting": Mark("○", "o", "waiting", "faint"),
     "retrying": Mark("↻", "r", "waiting to try again", "bad"),
     "done": Mark("✓", "+", "done", "ok"),
+    "due": Mark("↺", "@", "to be made again", "you"),
     "cut off": Mark("×", "%", "cut off", "bad"),
     "not begun": Mark("○", "o", "not begun", "faint"),
     # lessons
@@ -135,12 +95,26 @@ ASCII = Glyphs("#", "-", ".", "-", "|", ">", "->", "_", "|-", "`-", "| ", "._-=+
 
 
 class Look:
-    """The palette and glyph set of one app. Widgets reach it as `self.app.look`."""
+    """The palette and glyph set of one app, changed while it runs. Widgets reach it as `self.app.look`."""
 
     def __init__(self, palette: str = DEFAULT, ascii_only: bool = False) -> None:
+        self.wear(palette)
+        self.speak_ascii(ascii_only)
+
+    def wear(self, palette: str) -> None:
+        """Take another palette. Raises `KeyError` where it is not there."""
+        self.palette = PALETTES[palette]
         self.name = palette
-        self.ascii_only = ascii_only
-        self.glyphs = ASCII if ascii_only else UNICODE
+
+    def speak_ascii(self, only: bool) -> None:
+        """Take the plain glyphs, or the others."""
+        self.ascii_only = only
+        self.glyphs = ASCII if only else UNICODE
+
+    def next_palette(self) -> str:
+        """The name of the palette after this one."""
+        names = list(PALETTES)
+        return names[(names.index(self.name) + 1) % len(names)]
 
     def mark(self, state: str) -> Mark:
         return STATES.get(state, UNKNOWN)
@@ -170,19 +144,24 @@ class Look:
 
 @lru_cache(1024)
 def ink_style(palette: str, ink: str, back: str) -> Style:
-    """`ink` may carry `+bold`, `+italic`, `+underline` or `+reverse`."""
-    colours = PALETTES[palette]
+    """`ink` may carry `+bold`, `+italic`, `+underline` or `+reverse`. On a reversed row colours give way."""
+    inks = PALETTES[palette].inks
     name, *extras = ink.split("+")
-    return Style(
-        color=colours.get(name, colours["text"]),
-        bgcolor=colours[back or "back"],
-        **dict.fromkeys(extras, True),  # pyright: ignore[reportArgumentType]
-    )
+    words, ground = inks.get(name, inks["text"]), inks[back or "back"]
+    more = Style(**dict.fromkeys(extras, True))  # pyright: ignore[reportArgumentType]
+    if ground == "reverse":
+        return Style(reverse=True, bold=words == "bold" or None) + more
+    if ground == "underline":
+        return Style.parse(words) + Style(underline=True) + more
+    return Style.parse(f"{words} on {ground}") + more
 
 
 def textual_theme(palette: str) -> Theme:
     """The same colours for Textual's own widgets: the palette, toasts, inputs, the text editor."""
-    p = PALETTES[palette]
+    chosen = PALETTES[palette]
+    p = {name: _textual_colour(words) for name, words in chosen.inks.items()}
+    own = chosen.colours == "own"
+    rule = p["rule"] if own else "ansi_bright_black"
     return Theme(
         name=palette,
         primary=p["run"],
@@ -196,31 +175,66 @@ def textual_theme(palette: str) -> Theme:
         surface=p["bar"],
         panel=p["bar"],
         boost=p["rest"],
-        dark=palette != "t2s-light",
+        dark=chosen.dark,
+        ansi=not own,
         variables={
-            "input-cursor-background": p["run"],
-            "input-cursor-foreground": p["back"],
-            "input-selection-background": p["pick"],
-            "border": p["rule"],
-            "border-blurred": p["rule"],
-            "t2s-rule": p["rule"],
+            "border": rule,
+            "border-blurred": rule,
+            "t2s-rule": rule,
             "t2s-pick": p["pick"],
             "t2s-dim": p["dim"],
             "t2s-bright": p["bright"],
+            **(_own_cursors(p) if own else REVERSED),
         },
     )
 
 
-def chosen_look(environment: Mapping[str, str] | None = None, ascii_only: bool | None = None) -> Look:
-    """The look for this terminal: `T2S_THEME` names the palette, `T2S_ASCII` or a non-UTF-8 locale the plain glyphs.
+PICKED = "bright_blue"
+"""As a background: swap the colours instead (`widgets.reduced`). Textual's lists forget `reverse` as a style."""
+REVERSED: Mapping[str, str] = {
+    "ansi-background": "ansi_default",
+    "ansi-foreground": "ansi_default",
+    "block-cursor-background": f"ansi_{PICKED}",
+    "block-cursor-foreground": "ansi_default",
+    "block-cursor-text-style": "none",
+    "block-cursor-blurred-background": f"ansi_{PICKED}",
+    "block-cursor-blurred-foreground": "ansi_default",
+    "block-cursor-blurred-text-style": "none",
+    "block-hover-background": "ansi_default",
+    "input-cursor-background": "ansi_default",
+    "input-cursor-foreground": "ansi_default",
+    "input-cursor-text-style": "reverse",
+    "input-selection-background": "ansi_default",
+    "input-selection-foreground": "ansi_default",
+    "scrollbar": "ansi_bright_black",
+    "scrollbar-background": "ansi_default",
+    "scrollbar-corner-color": "ansi_default",
+}
+"""Cursors where only the terminal knows its colours: they swap the two of their place."""
 
-    Raises `ConfigError` for a palette that is not there.
-    """
+
+def _own_cursors(p: Mapping[str, str]) -> dict[str, str]:
+    return {
+        "input-cursor-background": p["run"],
+        "input-cursor-foreground": p["back"],
+        "input-selection-background": p["pick"],
+    }
+
+
+def _textual_colour(words: str) -> str:
+    """A palette's words as Textual names colours: attributes are of no colour."""
+    if words.startswith("#"):
+        return words
+    return "ansi_default" if words in ("default", "bold", "dim", "underline", "reverse") else f"ansi_{words}"
+
+
+def chosen_look(settings: ScreenSettings | None = None, environment: Mapping[str, str] | None = None) -> Look:
+    """The look that `settings` ask for on this terminal; without a word about ASCII the locale decides."""
     env = os.environ if environment is None else environment
-    palette = env.get("T2S_THEME") or DEFAULT
-    if palette not in PALETTES:
-        raise ConfigError(f"T2S_THEME: no palette {palette!r}; there are {', '.join(PALETTES)}")
-    if ascii_only is None:
-        encoding = locale.getpreferredencoding(False).lower().replace("-", "")
-        ascii_only = env.get("T2S_ASCII", "") not in ("", "0") or encoding != "utf8"
-    return Look(palette, ascii_only)
+    settings = settings or ScreenSettings()
+    ascii_only = not _is_utf8() if settings.ascii == "auto" else settings.ascii
+    return Look(fitting(settings.theme, env), ascii_only)
+
+
+def _is_utf8() -> bool:
+    return locale.getpreferredencoding(False).lower().replace("-", "") == "utf8"

@@ -10,15 +10,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from t2s_tui.palettes import choices
 from t2s_tui.text import safe_lines
 from workspace.errors import ConfigError
 from workspace.guard.ruleset import Ruleset, ruleset
 from workspace.runs.run import RunFolder, find_run
 from workspace.settings.config import SETTINGS, expects, load_config
 from workspace.settings.rule_names import switchable
+from workspace.settings.screen import SCREEN_FLAGS, ScreenSettings
 
 Face = Literal["tui", "plain", "json"]
 RUN = "id of a run, the beginning of one, a path, or `last`"
+OF_THE_SCREEN = ("T2S_SCREEN__", "T2S_THEME", "T2S_ASCII")
 OF_THE_RULES = ("T2S_RULES__", "T2S_BUDGETS__")
 METAVARS = {
     "--about": "TEXT",
@@ -86,7 +89,30 @@ def add_faces(parser: argparse.ArgumentParser) -> None:
     """How a run is shown while it goes on."""
     parser.add_argument("--plain", action="store_true", help="one line per event instead of the screen")
     add_json(parser, "one JSON object per event, the last one is the summary")
-    parser.add_argument("--fps", type=int, metavar="N", help="frames a second of the screen (default: 4)")
+    add_screen(parser)
+
+
+def add_screen(parser: argparse.ArgumentParser) -> None:
+    """How the screen looks, wherever one may open; each is a setting under [screen] as well."""
+    how = parser.add_argument_group("the screen ([screen] in the settings)")
+    how.add_argument("--theme", choices=choices(), metavar="NAME", help=f"colours: {', '.join(choices())}")
+    how.add_argument("--ascii", action="store_true", default=None, help="draw with ASCII characters only")
+    how.add_argument("--no-mouse", dest="mouse", action="store_false", default=None, help="leave the mouse alone")
+    how.add_argument("--fps", type=int, metavar="N", help="frames a second (default: 4)")
+    how.add_argument(
+        "--low-bandwidth", action="store_true", default=None, help="one frame a second and few changing digits"
+    )
+
+
+def manner(arguments: argparse.Namespace | None = None) -> ScreenSettings:
+    """How this person wants the screen: options, T2S_SCREEN__…, T2S_THEME, T2S_ASCII, the folder's and their own file.
+
+    Raises `ConfigError` with what is wrong and what may stand there.
+    """
+    given = vars(arguments) if arguments is not None else {}
+    flags: dict[str, object] = {key: given.get(key.removeprefix("screen.")) for key in SCREEN_FLAGS.values()}
+    env = {k: v for k, v in os.environ.items() if k in OF_THE_FOLDER or k.startswith(OF_THE_SCREEN)}
+    return load_config(file=None, cwd=Path.cwd(), env=env, flags=flags).config.screen
 
 
 def example(parser: argparse.ArgumentParser, line: str) -> None:

@@ -17,6 +17,7 @@ from t2s_tui.commands.common import (
     example,
     face,
     has_screen,
+    manner,
     print_json,
     the_run,
 )
@@ -115,7 +116,7 @@ def _tell(arguments: argparse.Namespace, run: RunFolder, said: str) -> int:
 def _resume(arguments: argparse.Namespace) -> int:
     """Paused and alive: goes on. Dead: engine and face are started again."""
     run = the_run(arguments)
-    knobs = _knobs(arguments, run)
+    knobs, wanted = _knobs(arguments, run), manner(arguments)
     if alive(run):
         if arguments.replan:
             raise BusyError(
@@ -135,7 +136,7 @@ def _resume(arguments: argparse.Namespace) -> int:
         )
         if arguments.detach:
             return _tell(arguments, run, f"{run.id} goes on; watch it with `t2s attach {run.id}`")
-        return show(run, how, engine, interrupts, fps=arguments.fps, view=loaded.view, offset=loaded.offset)
+        return show(run, how, engine, interrupts, manner=wanted, view=loaded.view, offset=loaded.offset)
 
 
 def _go_on(arguments: argparse.Namespace, run: RunFolder, knobs: dict[str, str]) -> int:
@@ -146,7 +147,8 @@ def _go_on(arguments: argparse.Namespace, run: RunFolder, knobs: dict[str, str])
         return _tell(arguments, run, said)
     with Interrupts() as interrupts:
         how = face(arguments)
-        return show(run, how, None, interrupts, fps=arguments.fps, view=loaded.view, offset=loaded.offset)
+        wanted = manner(arguments)
+        return show(run, how, None, interrupts, manner=wanted, view=loaded.view, offset=loaded.offset)
 
 
 def _ask_to_go_on(run: RunFolder, knobs: dict[str, str], wish: WishKind) -> str:

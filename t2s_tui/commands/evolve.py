@@ -9,7 +9,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from t2s_tui import host
-from t2s_tui.commands.common import Face, add_faces, add_runs, add_setting, example, face, has_screen, print_json
+from t2s_tui.commands.common import (
+    Face,
+    add_faces,
+    add_runs,
+    add_setting,
+    example,
+    face,
+    has_screen,
+    manner,
+    print_json,
+)
 from t2s_tui.commands.watching import show
 from t2s_tui.plain import Interrupts
 from t2s_tui.plan import plan_of
@@ -100,7 +110,7 @@ def _resolve(arguments: argparse.Namespace, env: Mapping[str, str]) -> Loaded:
 
 
 def _evolve(config: Config, arguments: argparse.Namespace, label: str, *, demo: bool = False) -> int:
-    how = face(arguments)
+    how, wanted = face(arguments), manner(arguments)
     if not _may_spend(config, arguments, how):
         print("t2s: not started; nothing was called and nothing was written", file=sys.stderr)
         return REFUSED
@@ -113,7 +123,7 @@ def _evolve(config: Config, arguments: argparse.Namespace, label: str, *, demo: 
         engine = host.start(run, watch=watch, new=True, called_off=interrupts.any)
         if arguments.detach:
             return _detached(run, how)
-        return show(run, how, engine, interrupts, fps=arguments.fps, demo=demo)
+        return show(run, how, engine, interrupts, manner=wanted, demo=demo)
 
 
 def _tell_skipped(run: RunFolder) -> None:
@@ -167,7 +177,7 @@ def _may_spend(config: Config, arguments: argparse.Namespace, how: Face) -> bool
     if how == "tui" and not arguments.detach:
         from t2s_tui.commands.screen import ask
 
-        return ask(plan)
+        return ask(plan, manner(arguments))
     print(f"t2s: this run may use {plan.amount}, {plan.why_ask}; {plan.caps}", file=sys.stderr)
     if how == "json" or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return True

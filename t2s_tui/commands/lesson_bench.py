@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from t2s_tui.commands.common import the_run
-from t2s_tui.text import plural
 from workspace.errors import InputError
 from workspace.files import read_text
 from workspace.lessons import pool
 from workspace.lessons.lesson import Lesson
 from workspace.merging.ledger import Entry, load_ledger
-from workspace.origins.redo import Redo
 from workspace.runs.run import RunFolder, SeedFolder
 
 SHOWN = 8
@@ -79,23 +77,6 @@ def lesson_table(lesson: Lesson, edited: bool, digest: str, fate: Entry | None) 
     """A lesson as plain data: all its keys, and `edited`, `digest` (of its text), `fate`."""
     ended = {"state": fate.state, "reason": fate.reason, "file": fate.file, "edit": fate.edit} if fate else None
     return {**lesson.model_dump(mode="json"), "edited": edited, "digest": digest, "fate": ended}
-
-
-def redo_told(redo: Redo) -> str:
-    """What is made again, in one sentence without its end."""
-    parts = [_named("proposal", redo.propose), _named("merge", redo.merges), "settling" if redo.settle else ""]
-    parts += [f"{plural(redo.validation, 'validation try', 'validation tries')}" if redo.validation else ""]
-    parts += [f"{plural(redo.test, 'test try', 'test tries')}" if redo.test else ""]
-    parts += [_named("round", [str(number) for number in redo.rounds])]
-    said = "; ".join(part for part in parts if part)
-    return f"{said}: about {plural(redo.calls, 'model call')}" if said else ""
-
-
-def _named(one: str, names: Sequence[str]) -> str:
-    if not names:
-        return ""
-    some = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
-    return f"{one if len(names) == 1 else one + 's'} {some}"
 
 
 def _either(numbers: Sequence[int]) -> str:

@@ -19,7 +19,8 @@ from typing import Literal, NamedTuple, TypeVar
 from pydantic import ValidationError
 
 from t2s_tui.commands.common import print_json
-from t2s_tui.commands.lesson_bench import Bench, bench, lesson_table, redo_told
+from t2s_tui.commands.lesson_bench import Bench, bench, lesson_table
+from t2s_tui.people import redo_told
 from t2s_tui.text import safe
 from workspace.errors import ChangedMeanwhile, InputError, LessonInvalid
 from workspace.files import digest, parse_toml, read_text, text_of, write_text

@@ -10,7 +10,8 @@ from typing import Any, get_args
 
 from t2s_tui.commands import lesson_changes
 from t2s_tui.commands.common import add_json, add_run, add_runs, example, print_json
-from t2s_tui.commands.lesson_bench import Bench, bench, lesson_table, redo_told
+from t2s_tui.commands.lesson_bench import Bench, bench, lesson_table
+from t2s_tui.people import redo_told
 from t2s_tui.text import safe, safe_lines
 from workspace.lessons import pool
 from workspace.lessons.lesson import Kind, Lesson, dump_lesson

@@ -14,6 +14,7 @@ from t2s_tui.commands.common import (
     add_runs,
     example,
     face,
+    manner,
     print_json,
     print_patch,
     runs_folder,
@@ -26,7 +27,7 @@ from t2s_tui.text import safe
 from workspace.edits.unified import changed_files
 from workspace.errors import BusyError, InputError
 from workspace.files import remove
-from workspace.reports.summary import STOPPING, first_skill, result_skill, short_summary, summary
+from workspace.reports.summary import STOPPING, by_hand, first_skill, result_skill, short_summary, summary
 from workspace.runs.run import RunFolder, alive, runs_in
 from workspace.skills.skill import load_skill
 
@@ -83,7 +84,8 @@ def _row(row: dict[str, Any]) -> str:
     done = f"{units['done']}/{units['total']}"
     age = _age(time.time() - row["began"]) if row["began"] else ""
     stopping = f"  ({row['why']})" if row["why"] in STOPPING.values() else ""
-    end = f"{row['verdict'] or '':<13} {age:>8}  {safe(row['skill'])}{stopping}"
+    verdict = f"{row['by_hand']}ed by hand" if row["by_hand"] else row["verdict"] or ""
+    end = f"{verdict:<16} {age:>8}  {safe(row['skill'])}{stopping}"
     return f"{row['id']:<42} {row['state']:<11} {done:>9}  {end}"
 
 
@@ -104,8 +106,9 @@ def _show(arguments: argparse.Namespace) -> int:
 
 
 def _attach(arguments: argparse.Namespace) -> int:
+    wanted = manner(arguments)
     with Interrupts() as interrupts:
-        return show(the_run(arguments), face(arguments), None, interrupts, fps=arguments.fps)
+        return show(the_run(arguments), face(arguments), None, interrupts, manner=wanted)
 
 
 def _rm(arguments: argparse.Namespace) -> int:
@@ -130,6 +133,8 @@ def _diff(arguments: argparse.Namespace) -> int:
     before, after = first_skill(run), result_skill(run)
     if not before or not after:
         missing = "result" if before else "first skill"
+        if before and (hand := by_hand(run)) and hand["decision"] == "reject":
+            raise InputError(f"run {run.id} has no result: it was rejected by hand (`t2s verdict {run.id} --withdraw`)")
         raise InputError(f"run {run.id} has no {missing} yet; `t2s show {run.id}` says how far it is")
     files = changed_files(load_skill(before), load_skill(after))
     if arguments.json:

@@ -7,6 +7,7 @@ import json
 import locale
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any, Literal, NamedTuple
 
 from t2s_tui import host
 from t2s_tui.commands.common import add_json, add_runs, example, print_json
+from t2s_tui.terminal import TMUX_OPTIONS, facts, inside
 from t2s_tui.text import safe
 from workspace.errors import InputError
 from workspace.files import write_text
@@ -178,15 +180,23 @@ def _disk(runs: Path) -> Check:
 
 
 def _terminal() -> Iterator[Check]:
-    size, kind = shutil.get_terminal_size(), os.environ.get("TERM", "")
-    if not (sys.stdin.isatty() and sys.stdout.isatty()) or kind in ("", "dumb"):
-        yield Check("terminal", "warn", f"no screen here (TERM={kind or 'not set'})", "runs are shown with --plain")
-    elif size.columns < 80 or size.lines < 24:
-        yield Check("terminal", "warn", f"{kind}, {size.columns}x{size.lines}", "80x24 or more shows everything")
-    else:
-        yield Check("terminal", "ok", f"{kind}, {size.columns}x{size.lines}")
-    if "utf" not in locale.getpreferredencoding(False).lower():
-        yield Check("locale", "warn", "not UTF-8", "set LANG, for example to C.UTF-8")
+    screen = sys.stdin.isatty() and sys.stdout.isatty()
+    utf8 = "utf" in locale.getpreferredencoding(False).lower()
+    columns, rows = shutil.get_terminal_size()
+    tmux = {name: _tmux(name) for name in TMUX_OPTIONS} if inside(os.environ) == "tmux" else {}
+    for fact in facts(os.environ, (columns, rows), screen=screen, utf8=utf8, tmux=tmux):
+        yield Check(fact.name, fact.status, fact.detail, fact.todo)
+
+
+def _tmux(option: str) -> str:
+    """How an option of the tmux around us stands; empty where it does not say."""
+    try:
+        done = subprocess.run(
+            ["tmux", "show-options", "-gv", option], capture_output=True, text=True, timeout=2, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip()
 
 
 def _table(text: str) -> dict[str, Any]:

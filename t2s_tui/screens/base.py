@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 
 
 class Base(Screen[None]):
-    """`crumb` names the screen in the breadcrumb; `hints` are the keys its footer shows."""
+    """`crumb` names the screen in the breadcrumb, `shows` is a sentence for its help (else `help.SHOWS` has it),
+    `hints` are the keys its footer shows."""
 
     BINDINGS = bindings(BACK)
     AUTO_FOCUS = ""
     crumb = ""
+    shows = ""
 
     @property
     def t2s(self) -> T2SApp:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
 from pathlib import Path
 from typing import NamedTuple
 
+from textual import on
 from textual.app import ComposeResult
 
-from t2s_tui.feed import Feed, workplace
+from t2s_tui.feed import Feed
+from t2s_tui.keys import DIFF, bindings
+from t2s_tui.people import workplace
 from t2s_tui.screens.actions import RunActions
+from t2s_tui.screens.blame import BlameText
+from t2s_tui.screens.edit import EditScreen
 from t2s_tui.text import plural, safe, width, wrap
 from t2s_tui.widgets.canvas import BLANK, Line, Span, apart, clip, row
 from t2s_tui.widgets.find import FindBar
-from t2s_tui.widgets.panel import Reader
+from t2s_tui.widgets.page import Item, Page
+from t2s_tui.widgets.panel import ListPanel
 from t2s_tui.widgets.status import Footer, Header, Hint
 from workspace.files import read_lines, walk
 from workspace.runs.run import RunFolder
@@ -38,6 +44,11 @@ class Pair(NamedTuple):
         return self.before == self.after
 
 
+def place_key(file: str, pair: Pair) -> str:
+    """The key of a pair in its file; `place_of` takes it apart."""
+    return f"{pair.old}:{pair.new}:{file}"
+
+
 class FileDiff(NamedTuple):
     """One file of the skill. `gap` pairs (both None) stand for unchanged lines that are left out."""
 
@@ -47,8 +58,8 @@ class FileDiff(NamedTuple):
     removed: int
 
 
-class DiffText(Reader):
-    """All changed files below each other."""
+class DiffText(Page):
+    """All changed files below each other; every line is an item, its key the file and both line numbers."""
 
     name_shown = "DIFF"
 
@@ -60,16 +71,18 @@ class DiffText(Reader):
         added, removed = sum(f.added for f in self.files), sum(f.removed for f in self.files)
         return [Span(plural(len(self.files), "file"), "dim"), Span(f"  +{added}", "ok"), Span(f"  −{removed}", "bad")]
 
-    def content(self, cells: int) -> list[Line]:
+    def parts(self, cells: int) -> Iterable[Line | Item]:
         if not self.files:
-            return self.empty(self._empty)
-        lines: list[Line] = []
+            yield from self.empty(self._empty)
         for file in self.files:
             counts = [Span(f"+{file.added} ", "ok"), Span(f"−{file.removed} ", "bad")]
-            lines += [BLANK, apart([Span(f" {file.name}", "bright+bold")], counts, cells), BLANK]
+            yield from (BLANK, apart([Span(f" {file.name}", "bright+bold")], counts, cells), BLANK)
             for pair in file.pairs:
-                lines += self._beside(pair, cells) if cells >= BESIDE else self._unified(pair, cells)
-        return lines
+                lines = self._beside(pair, cells) if cells >= BESIDE else self._unified(pair, cells)
+                if pair.before is None and pair.after is None:
+                    yield from lines
+                else:
+                    yield Item(place_key(file.name, pair), tuple(lines))
 
     def _unified(self, pair: Pair, cells: int) -> list[Line]:
         if pair.before is None and pair.after is None:
@@ -88,7 +101,7 @@ class DiffText(Reader):
         ink = {"−": "bad", "+": "ok"}.get(sign, "faint")
         rows = _wrapped(spans, cells - 8)
         return [
-            Line((Span(f"{number if not n else '':>5} ", "faint"), Span(f"{sign} ", ink), *part), back)
+            Line((Span(f" {number if not n else '':>4} ", "faint"), Span(f"{sign} ", ink), *part), back)
             for n, part in enumerate(rows)
         ]
 
@@ -114,7 +127,7 @@ class DiffText(Reader):
         text = clip(rows[n], cells - 7)
         rest = " " * (cells - 7 - sum(width(s.text) for s in text))
         return [
-            Span(f"{number if not n else '':>5}  ", f"faint{tint}"),
+            Span(f" {number if not n else '':>4}  ", f"faint{tint}"),
             *(Span(s.text, s.ink + tint if "@" not in s.ink else s.ink) for s in text),
             Span(rest, f"text{tint}"),
         ]
@@ -124,9 +137,14 @@ class DiffText(Reader):
 
 
 class DiffScreen(RunActions):
-    """S0 against the candidate of the last round."""
+    """S0 against the candidate of the last round; `b` tells where the line under the cursor comes from."""
 
-    CSS = "DiffScreen #header { height: 2; } DiffScreen #diff { height: 1fr; } DiffScreen #footer { height: 1; }"
+    BINDINGS = bindings(DIFF)
+    CSS = """
+    DiffScreen #header { height: 2; } DiffScreen #diff { height: 1fr; } DiffScreen #footer { height: 1; }
+    DiffScreen #blame { height: 9; display: none; }
+    DiffScreen.-blame #blame { display: block; }
+    """
     crumb = "diff"
 
     def __init__(self, feed: Feed) -> None:
@@ -139,24 +157,40 @@ class DiffScreen(RunActions):
             else "The candidate is the same as the skill."
         )
         self._diff = DiffText(compare(before, after) if after else (), empty)
+        self._blame = BlameText(feed, after)
 
     def compose(self) -> ComposeResult:
         yield Header(self.feed, self.t2s.badges)
         yield self._diff
-        yield Footer(
-            lambda: [
-                Hint("esc", "back"),
-                Hint("j k", "scroll"),
-                Hint("/", "find"),
-                Hint("n N", "next"),
-                Hint("v", "verdict"),
-                Hint("y", "copy"),
-            ]
-        )
+        yield self._blame
+        yield Footer(self.hints)
         yield FindBar()
 
     def on_mount(self) -> None:
         self._diff.focus()
+
+    def hints(self) -> Sequence[Hint]:
+        keys = [("esc", "back"), ("j k", "move"), ("b", "blame"), ("enter", "edit"), ("/", "find"), ("v", "verdict")]
+        return [Hint(*pair) for pair in [*keys, ("y", "copy")]]
+
+    def action_blame(self) -> None:
+        self.toggle_class("-blame")
+        self.call_after_refresh(lambda: self._about(self._diff.cursor))
+
+    @on(ListPanel.Moved)
+    def _moved(self, message: ListPanel.Moved) -> None:
+        self._about(message.key)
+
+    @on(ListPanel.Chosen)
+    def _chosen(self, message: ListPanel.Chosen) -> None:
+        if edit := self._blame.edit_at(message.key):
+            self.app.push_screen(EditScreen(self.feed, edit))
+        else:
+            self.t2s.tell(self._blame.sentence(message.key))
+
+    def _about(self, key: str) -> None:
+        if self.has_class("-blame"):
+            self._blame.about(key)
 
     def copied(self) -> str:
         return "\n".join(unified(self._diff.files))

@@ -5,25 +5,27 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from textual import work
+from textual import on, work
 from textual.app import ComposeResult, SuspendNotSupported
 from textual.containers import Vertical
 
-from t2s_tui.feed import Changes, Feed, workplace
-from t2s_tui.keys import CHOOSE, EDITOR, LESSON, bindings
-from t2s_tui.screens.actions import LessonActions, RunActions
-from t2s_tui.screens.agent import TrajectoryScreen
+from t2s_tui.feed import Changes, Feed
+from t2s_tui.keys import EDITOR, LESSON, bindings
+from t2s_tui.people import workplace
+from t2s_tui.screens.actions import RunActions
 from t2s_tui.screens.confirm import Confirm
 from t2s_tui.screens.drafts import Opened, draft_path, edit_outside, editor_command, open_lesson, save
+from t2s_tui.screens.lesson_actions import LessonActions
 from t2s_tui.screens.lesson_text import LessonText
+from t2s_tui.screens.open import screen_of
 from t2s_tui.text import escaped, safe, wrap
 from t2s_tui.widgets.canvas import Canvas, Line, Span, row
 from t2s_tui.widgets.editor import Editor
 from t2s_tui.widgets.find import FindBar
+from t2s_tui.widgets.panel import ListPanel
 from t2s_tui.widgets.status import EVERYWHERE, Footer, Header, Hint
 from workspace.errors import InputError, T2SError
 from workspace.files import read_text, remove, write_text
-from workspace.lessons.pool import load
 
 
 class Fault(Canvas):
@@ -45,7 +47,7 @@ class Fault(Canvas):
 class LessonScreen(LessonActions, RunActions):
     """`editing` is empty to read, `here` for the text field, `editor` for the person's own."""
 
-    BINDINGS = bindings(CHOOSE, LESSON, EDITOR)
+    BINDINGS = bindings(LESSON, EDITOR)
     CSS = """
     LessonScreen #header { height: 2; } LessonScreen #text { height: 1fr; } LessonScreen #footer { height: 1; }
     LessonScreen #desk { height: 1fr; display: none; }
@@ -85,8 +87,8 @@ class LessonScreen(LessonActions, RunActions):
             ("E", "$EDITOR"),
             ("x", "drop"),
             ("p", "pin"),
-            ("u", "restore"),
-            ("enter", "evidence"),
+            ("U", "undo"),
+            ("enter", "open"),
         ]
         return [Hint(*pair) for pair in keys]
 
@@ -102,18 +104,10 @@ class LessonScreen(LessonActions, RunActions):
     def copied(self) -> str:
         return self.lesson_text(self._text.lesson)
 
-    def action_choose(self) -> None:
-        """Open the first piece of evidence where it was said."""
-        seed = workplace(self.feed.run)
-        try:
-            quotes = load(seed, self._text.lesson).lesson.evidence if seed else ()
-        except T2SError as error:
-            self.t2s.tell(str(error), bad=True)
-            return
-        if not quotes:
-            self.t2s.tell("this lesson quotes no trajectory")
-            return
-        self.app.push_screen(TrajectoryScreen(self.feed, quotes[0].trajectory, quotes[0].turn, quotes[0].quote))
+    @on(ListPanel.Chosen)
+    def _chosen(self, message: ListPanel.Chosen) -> None:
+        if screen := screen_of(self.feed, message.key):
+            self.app.push_screen(screen)
 
     # --- editing here ---------------------------------------------------------------------------------------------
 
@@ -137,7 +131,8 @@ class LessonScreen(LessonActions, RunActions):
         if opened is None or seed is None:
             return
         try:
-            save(seed, opened, self.query_one(Editor).text)
+            with self.t2s.history.step(seed, opened.lesson, "edit"):
+                save(seed, opened, self.query_one(Editor).text)
         except T2SError as error:
             self._fault(error)
         else:
@@ -234,7 +229,8 @@ class LessonScreen(LessonActions, RunActions):
             self.t2s.tell("nothing was changed")
             return True
         try:
-            save(seed, opened, text)
+            with self.t2s.history.step(seed, opened.lesson, "edit"):
+                save(seed, opened, text)
         except T2SError as error:
             self._why = str(error)
             return False

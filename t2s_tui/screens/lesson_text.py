@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from t2s_tui.feed import Feed, workplace
+from collections.abc import Iterable
+
+from t2s_tui.feed import Feed
+from t2s_tui.layout import heading, named, paragraph
+from t2s_tui.lines import lineage_of
+from t2s_tui.people import workplace
 from t2s_tui.screens.agent import trajectory_messages
-from t2s_tui.screens.node import patch_edits
+from t2s_tui.screens.open import quote_key
 from t2s_tui.text import plural, safe, safe_lines, wrap
 from t2s_tui.widgets.canvas import BLANK, Line, Span, row
-from t2s_tui.widgets.panel import Reader
+from t2s_tui.widgets.page import Item, Page
 from workspace.edits.patch import anchor, edit_text
 from workspace.errors import T2SError
 from workspace.lessons.lesson import Lesson, Quote
 from workspace.lessons.pool import load, original
+from workspace.origins.redo import unit_of
 
 CONTEXT = 6
 
 
-class LessonText(Reader):
-    """The lesson laid out for reading."""
+class LessonText(Page):
+    """The lesson laid out for reading; its quotes and the edits it led to are items."""
 
     name_shown = "LESSON"
 
@@ -29,118 +35,86 @@ class LessonText(Reader):
     def title(self) -> list[Span]:
         return [Span(self.lesson, "dim")]
 
-    def content(self, cells: int) -> list[Line]:
+    def parts(self, cells: int) -> Iterable[Line | Item]:
         seed = workplace(self.feed.run)
         if seed is None:
-            return self.empty("This run has no lessons yet.")
+            yield from self.empty("This run has no lessons yet.")
+            return
+        yield BLANK
         try:
             loaded = load(seed, self.lesson)
-            lines = self._lesson(loaded.lesson, cells)
-            return lines + (self._was(original(seed, self.lesson), loaded.lesson, cells) if loaded.edited else [])
+            yield from self._lesson(loaded.lesson, cells)
+            if loaded.edited:
+                yield from self._was(original(seed, self.lesson), loaded.lesson, cells)
         except T2SError as error:
-            return [
-                BLANK,
-                *self._text(str(error), cells, "bad"),
-                BLANK,
-                *self._text("`e` opens it where it stands.", cells, "dim"),
-            ]
+            yield from [*paragraph(str(error), cells, "bad"), BLANK]
+            yield from paragraph("`e` opens it where it stands.", cells, "dim")
 
-    def _lesson(self, lesson: Lesson, cells: int) -> list[Line]:
-        lines = [
-            BLANK,
-            *self._text(lesson.title or "(no title)", cells, "bright+bold"),
-            row(*self._marks(lesson)),
-            BLANK,
-        ]
-        lines += self._part("What to do", lesson.claim, cells)
-        lines += self._part("Why", lesson.why, cells)
+    def _lesson(self, lesson: Lesson, cells: int) -> Iterable[Line | Item]:
+        yield from paragraph(lesson.title or "(no title)", cells, "bright+bold")
+        yield row(*self._marks(lesson))
+        yield BLANK
+        yield from self._part("What to do", lesson.claim, cells)
+        yield from self._part("Why", lesson.why, cells)
         for n, example in enumerate(lesson.examples, 1):
-            lines += [self._heading(f"Example {n}")]
-            for name, text, ink in (
-                ("asked", example.input, "text"),
-                ("wrong", example.wrong, "bad"),
-                ("right", example.right, "ok"),
-            ):
-                lines += self._named(name, text, ink, cells) if text else []
-            lines.append(BLANK)
+            yield heading(f"Example {n}")
+            told = (("asked", example.input, "text"), ("wrong", example.wrong, "bad"), ("right", example.right, "ok"))
+            for name, text, ink in told:
+                yield from named(name, text, cells, ink) if text else ()
+            yield BLANK
         for quote in lesson.evidence:
-            lines += self._evidence(quote, cells)
-        return lines + self._led_to(lesson, cells) + [*self._text(self.consequence, cells, "dim"), BLANK]
+            yield Item(quote_key(quote), tuple(self._evidence(quote, cells)))
+            yield BLANK
+        yield from self._led_to(lesson, cells)
+        yield from [*paragraph(self.consequence, cells, "dim"), BLANK]
 
     def _marks(self, lesson: Lesson) -> list[Span]:
         look = self.look
-        spans = [
-            Span("  "),
-            Span(
-                f"{look.glyph('verified')} verified" if lesson.verified else "? not verified",
-                "ok" if lesson.verified else "dim",
-            ),
-        ]
-        spans += [
-            Span(f"   {lesson.kind}", "dim"),
-            Span("" if lesson.quoted or lesson.author == "human" else "   no quote found", "bad"),
-        ]
+        verified = f"{look.glyph('verified')} verified" if lesson.verified else "? not verified"
+        spans = [Span(f"  {verified}", "ok" if lesson.verified else "dim"), Span(f"   {lesson.kind}", "dim")]
+        if not lesson.quoted and lesson.author != "human":
+            spans.append(Span("   no quote found", "bad"))
         if lesson.status != "kept":
             mark = look.mark(lesson.status)
             spans.append(Span(f"   {look.glyph(lesson.status)} {mark.word or lesson.status}", mark.ink))
         return [*spans, Span("   edited by you" if lesson.author == "human" else "", "you")]
 
-    def _evidence(self, quote: Quote, cells: int) -> list[Line]:
-        lines = [
-            row(
-                Span("  Evidence ", "dim+bold"),
-                Span(f" {quote.trajectory}, step {quote.turn}", "dim"),
-                Span("   enter opens it", "faint"),
-            )
-        ]
+    def _evidence(self, quote: Quote, cells: int) -> Iterable[Line]:
+        yield heading("Evidence", Span(f"  {quote.trajectory}, step {quote.turn}", "dim"))
         _, messages = trajectory_messages(self.feed.run, quote.trajectory)
         step = next((m for m in messages if m.turn == quote.turn), None)
         if step is None:
-            return [*lines, *self._text(f"“{quote.quote}”", cells, "text"), BLANK]
+            yield from paragraph(f"“{quote.quote}”", cells, indent=4)
+            return
         rows = [part for line in safe_lines(step.text) for part in wrap(line, cells - 8)]
         wanted = " ".join(safe(quote.quote).split())
         hits = [n for n, part in enumerate(rows) if part.strip() and (wanted in part or part.strip() in wanted)]
         first = max(0, (hits[0] if hits else 0) - 2)
         for n, part in enumerate(rows[first : first + CONTEXT], first):
-            lines.append(
-                row(
-                    Span("    "),
-                    Span(f"{self.look.glyphs.pick if n in hits else ' '} ", "you"),
-                    Span(part, "bright" if n in hits else "dim"),
-                )
-            )
-        return [*lines, BLANK]
+            mark = self.look.glyphs.pick if n in hits else " "
+            yield row(Span("    "), Span(f"{mark} ", "you"), Span(part, "bright" if n in hits else "dim"))
 
-    def _led_to(self, lesson: Lesson, cells: int) -> list[Line]:
-        edits = [
-            edit
-            for edit in patch_edits(self.feed.run, self.lesson.rpartition("-L")[0] or self.lesson)
-            if lesson.id in edit.lessons
-        ]
-        lines = [self._heading(f"Led to {plural(len(edits), 'edit')}")] if edits else []
+    def _led_to(self, lesson: Lesson, cells: int) -> Iterable[Line | Item]:
+        lineage = lineage_of(self.feed)
+        patch = lineage.patch(unit_of(self.lesson)) if lineage else None
+        edits = [edit for edit in patch.edits if lesson.id in edit.lessons] if patch else []
+        dropped = [each for each in patch.dropped if each.id == lesson.id] if patch else []
+        if edits:
+            yield heading(f"Led to {plural(len(edits), 'edit')}")
         for edit in edits:
-            lines += self._named(edit.id, f"{edit.op} {anchor(edit)}: {edit_text(edit)}", "text", cells)
-        return [*lines, BLANK] if lines else []
+            text = f"{edit.op} {anchor(edit)}: {edit_text(edit)}"
+            yield Item(f"edit:{edit.id}", tuple(named(edit.id, text, cells)))
+        for each in dropped:
+            yield heading("Led to no edit")
+            yield from paragraph(each.reason, cells, "dim", 4)
+        if edits or dropped:
+            yield BLANK
 
-    def _was(self, before: Lesson | None, now: Lesson, cells: int) -> list[Line]:
+    def _was(self, before: Lesson | None, now: Lesson, cells: int) -> Iterable[Line]:
         if before is None or before.claim == now.claim:
-            return []
-        return [
-            self._heading("The engine's own words (u restores them)"),
-            *self._text(before.claim, cells, "dim"),
-            BLANK,
-        ]
+            return
+        yield heading("The engine's own words (u restores them)")
+        yield from [*paragraph(before.claim, cells, "dim"), BLANK]
 
     def _part(self, name: str, text: str, cells: int) -> list[Line]:
-        return [self._heading(name), *self._text(text, cells, "text"), BLANK] if text.strip() else []
-
-    def _heading(self, name: str) -> Line:
-        return row(Span(f"  {name}", "dim+bold"))
-
-    def _named(self, name: str, text: str, ink: str, cells: int) -> list[Line]:
-        rows = [part for line in safe_lines(text) for part in wrap(line, max(10, cells - 16))]
-        return [row(Span(f"    {name if not n else '':<9} ", "dim"), Span(part, ink)) for n, part in enumerate(rows)]
-
-    def _text(self, text: str, cells: int, ink: str) -> list[Line]:
-        rows = [part for line in safe_lines(text) for part in wrap(line, max(10, cells - 6))]
-        return [row(Span("  "), Span(part, ink)) for part in rows]
+        return [heading(name), *paragraph(text, cells), BLANK] if text.strip() else []

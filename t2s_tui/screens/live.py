@@ -11,9 +11,10 @@ from textual.geometry import Size
 
 from t2s_tui.feed import Changes, Feed
 from t2s_tui.keys import LESSON, PANELS, bindings
-from t2s_tui.screens.actions import LessonActions, RunActions
+from t2s_tui.screens.actions import RunActions
 from t2s_tui.screens.agent import AgentScreen
 from t2s_tui.screens.lesson import LessonScreen
+from t2s_tui.screens.lesson_actions import LessonActions
 from t2s_tui.screens.node import NodeScreen
 from t2s_tui.text import wrap
 from t2s_tui.widgets.canvas import Canvas, Line, Span, row
@@ -124,8 +125,10 @@ class LiveScreen(RunActions, LessonActions):
         state = self.feed.state
         pauses = state in ("running", "starting") or self.feed.waits_for_endpoint
         first = [Hint("space", "pause" if pauses else "go on")]
+        first += [Hint("P", "pause now")] if state == "pausing" and not self.feed.view.at_once else []
         if state in ("lost", "finished", "incomplete", "stopped", "failed"):
             first = [Hint("R", "resume")] if state != "finished" else [Hint("v", "verdict")]
+            first = [Hint("R", "make again")] if self.feed.people.due.anything else first
         first = [Hint("B", "budget")] if self.feed.waits_for_budget else first
         end = [Hint("X", "stop")] if self.feed.alive else []
         match self._current:
@@ -164,7 +167,12 @@ class LiveScreen(RunActions, LessonActions):
         self._turn(-1)
 
     def action_zoom(self) -> None:
-        self._zoomed = not self._zoomed
+        """The panel alone; for the live text then one pane alone; then everything again."""
+        wall = self.query_one(Wall)
+        if self._current == "wall" and self._one and not wall.alone:
+            wall.alone = True
+        else:
+            wall.alone, self._zoomed = False, not (self._zoomed or wall.alone)
         self._arrange()
 
     def action_follow(self) -> None:
@@ -174,7 +182,7 @@ class LiveScreen(RunActions, LessonActions):
             self.t2s.tell("the cursor follows the newest" if panel.following else "the cursor stays")
 
     def action_sort(self) -> None:
-        if isinstance(panel := self.panel, Roster | Pool):
+        if isinstance(panel := self.panel, Roster | Pool | MergeTree):
             self.t2s.tell(f"sorted by {panel.next_sort()}")
 
     def action_ideas(self) -> None:

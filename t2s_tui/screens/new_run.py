@@ -5,113 +5,43 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
-from textual import on, work
+from textual import events, on, work
 from textual.app import ComposeResult, SuspendNotSupported
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
-from textual.message import Message
-from textual.widgets import Input, Static
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.timer import Timer
+from textual.widgets import Input
+from textual.worker import get_current_worker
 
 from t2s_tui import host
-from t2s_tui.keys import Key, bindings
+from t2s_tui.keys import FORM, bindings
+from t2s_tui.models import Offer, offered
 from t2s_tui.plan import plan_of
+from t2s_tui.recent import Recent, completions, joined, load_recent, of_runs, recent_file, remember
 from t2s_tui.screens.base import Base
 from t2s_tui.screens.estimate import EstimateScreen
-from t2s_tui.text import safe, safe_lines, wrap
+from t2s_tui.screens.form_checks import Findings, look_at
+from t2s_tui.screens.form_fields import ADVANCED, CHOICES, LOCAL, ROWS, Field, command, fields, id_of, settings_of
+from t2s_tui.screens.form_widgets import FormInput, FormRow, Outlook, Sentence, Tick
+from t2s_tui.text import safe
 from t2s_tui.widgets.canvas import BLANK, Canvas, Line, Span, row
 from t2s_tui.widgets.status import Footer, Hint
 from workspace.errors import T2SError
 from workspace.runs.run import RunFolder
-from workspace.runs.start import new_run
-from workspace.settings.config import check_runnable, is_remote, load_config
-from workspace.settings.settings import SETTINGS, Config
+from workspace.runs.start import families, new_run
+from workspace.settings.config import SETTINGS, Config, check_runnable, is_remote, load_config
 
-FORM = (Key("form.start", "ctrl+s,f2", "start", "ctrl+s f2", "start", "Start the run."),)
 # Before the fields see them: what is typed behind a tab belongs to the next field, however fast it comes.
 TURN: list[BindingType] = [
     Binding("tab", "app.focus_next", priority=True, show=False),
     Binding("shift+tab", "app.focus_previous", priority=True, show=False),
 ]
-
-
-class Field(NamedTuple):
-    """One row of the form. `many`: several values, parted by spaces."""
-
-    key: str
-    name: str
-    example: str
-    many: bool = False
-
-
-FIELDS = (
-    Field("skill.path", "skill folder", "skills/my-skill"),
-    Field("traces.paths", "traces", "traces/  (files or folders of trajectories)", many=True),
-    Field("domain.name", "or domain", "house  (tasks with a verifier)"),
-    Field("domain.family", "family", "date"),
-    Field("endpoint.base_url", "base URL", "http://127.0.0.1:8000/v1"),
-    Field("endpoint.model", "model", "the name on that server"),
-)
-LOCAL = "endpoint.local"
-
-
-class Sentence(Canvas):
-    """One explanation or fault below the fields."""
-
-    def __init__(self) -> None:
-        super().__init__(id="sentence")
-        self.text, self.bad = "", False
-
-    def say(self, text: str, bad: bool = False) -> None:
-        self.text, self.bad = text, bad
-        self.pull()
-
-    def paint(self) -> list[Line]:
-        ink = "bad" if self.bad else "dim"
-        cells = max(10, self.size.width - 4)
-        rows = [part for line in safe_lines(self.text) for part in wrap(line, cells)]
-        return [BLANK, *(row(Span(f"  {part}", ink)) for part in rows[: max(1, self.size.height - 1)])]
-
-    def on_resize(self) -> None:
-        self.pull()
-
-
-class Tick(Canvas, can_focus=True):
-    """A yes or no."""
-
-    BINDINGS = bindings((Key("form.tick", "space,enter", "switch", "space", "yes or no", "Switch it on or off."),))
-
-    @dataclass
-    class Changed(Message):
-        """It has been switched."""
-
-        value: bool
-
-    def __init__(self, text: str, id: str) -> None:
-        super().__init__(id=id)
-        self.text, self.value = text, False
-
-    def paint(self) -> list[Line]:
-        back = "pick" if self.has_focus else "back"
-        box = Span("[x]" if self.value else "[ ]", "run+bold" if self.value else "text")
-        return [row(Span(" "), box, Span(f" {self.text}", "text" if self.value else "dim"), back=back)]
-
-    def action_switch(self) -> None:
-        self.value = not self.value
-        self.pull()
-        self.post_message(self.Changed(self.value))
-
-    def on_click(self) -> None:
-        self.action_switch()
-
-    def on_focus(self) -> None:
-        self.pull()
-
-    def on_blur(self) -> None:
-        self.pull()
+REST = 0.3  # seconds without a key before the form is looked at
+WIDE = 110
+MORE = "more"
+WANTED = {"no skill": "skill.path", "created skill": "skill.about", "nothing to learn": "traces.paths"}
 
 
 class Heading(Canvas):
@@ -123,82 +53,226 @@ class Heading(Canvas):
 
 
 class NewRunScreen(Base):
-    """Settings that are left empty come from t2s.toml, the environment and the defaults, as on the command line."""
+    """Settings that are left empty come from t2s.toml, the environment and the defaults, as on the command line.
+
+    `draft` is what was typed last time, and is kept up to date.
+    """
 
     BINDINGS = bindings(FORM) + TURN
     CSS = """
     NewRunScreen Heading { height: 2; }
-    NewRunScreen #form { height: 1fr; padding: 0 2; }
-    NewRunScreen .field { height: 2; }
-    NewRunScreen .field Static { width: 15; color: $t2s-dim; }
-    NewRunScreen .field Input { height: 1; border: none; padding: 0 1; width: 1fr; max-width: 90; background: $boost; }
-    NewRunScreen .field Input:focus { border: none; background: $t2s-pick; }
-    NewRunScreen Tick { height: 1; width: 1fr; max-width: 90; }
-    NewRunScreen #sentence { height: 6; }
+    NewRunScreen #halves { height: 1fr; }
+    NewRunScreen #form { width: 1fr; max-width: 110; padding: 0 2 0 2; }
+    NewRunScreen #advanced { height: auto; }
+    NewRunScreen FormRow { height: 2; } NewRunScreen FormRow Horizontal { height: 1; }
+    NewRunScreen FormRow Static { width: 13; color: $t2s-dim; }
+    NewRunScreen FormRow Static.second { width: 12; padding-left: 2; }
+    NewRunScreen FormRow Input { height: 1; border: none; padding: 0 1; width: 1fr; background: $surface; }
+    NewRunScreen FormRow Input:focus { border: none; background: $t2s-pick; }
+    NewRunScreen FormRow .note { height: 1; }
+    NewRunScreen Tick { height: 2; }
+    NewRunScreen #outlook { width: 48; display: none; }
+    NewRunScreen.wide #outlook { display: block; }
+    NewRunScreen #sentence { height: 5; }
     NewRunScreen #footer { height: 1; }
     """
     crumb = "new run"
 
-    def __init__(self, runs: Path) -> None:
+    def __init__(self, runs: Path, draft: dict[str, str] | None = None) -> None:
         super().__init__()
         self._folder = runs
+        self._draft: dict[str, str] = {} if draft is None else draft
+        self._recent: Recent = {}
+        self._offers: dict[str, Offer] = {}
+        self._later: Timer | None = None
+        self._rows = [[self._input(field) for field in each] for each in ROWS]
+        self._more = [[self._input(field) for field in each] for each in ADVANCED]
+
+    def _input(self, field: Field) -> FormInput:
+        return FormInput(field, self.offers, self._draft.get(field.key, ""))
 
     def compose(self) -> ComposeResult:
+        open_ = any(self._draft.get(field.key) for field in fields(ADVANCED))
         yield Heading()
-        with VerticalScroll(id="form", can_focus=False):
-            for field in FIELDS:
-                with Horizontal(classes="field"):
-                    yield Static(field.name, markup=False)
-                    yield Input(placeholder=field.example, id=_id(field.key))
-            with Horizontal(classes="field"):
-                yield Static("embedded", markup=False)
-                yield Tick("the embedded model: no server, no key, no GPU", id=_id(LOCAL))
+        with Horizontal(id="halves"):
+            with VerticalScroll(id="form", can_focus=False):
+                for each in self._rows[:-2]:
+                    yield FormRow(each)
+                yield Tick("the embedded model: no server, no key, no GPU", id_of(LOCAL), bool(self._draft.get(LOCAL)))
+                for each in self._rows[-2:]:
+                    yield FormRow(each)
+                yield Tick("more settings: rounds, caps, prices, tasks", MORE, open_)
+                with Vertical(id="advanced") as more:
+                    more.display = open_
+                    for each in self._more:
+                        yield FormRow(each)
+            yield Outlook()
         yield Sentence()
         yield Footer(self.hints, last=(Hint("esc", "back"),))
 
     def on_mount(self) -> None:
-        self.query_one(f"#{_id(FIELDS[0].key)}").focus()
-        self._explain()
+        self.query_one(FormInput).focus()
+        self._changed()
+        self._gather()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.width >= WIDE, "wide")
+        self._retell()
 
     def hints(self) -> Sequence[Hint]:
-        return [Hint("tab", "next field"), Hint("ctrl+s", "start")]
+        right, down = ("right", "down") if self.t2s.look.ascii_only else ("→", "↓")
+        offers = [Hint(right, "take"), Hint(down, "offers")]
+        return [Hint("ctrl+s", "start"), Hint("tab", "next field"), *offers, Hint("ctrl+y", "copy")]
 
-    @on(Input.Changed)
-    @on(Tick.Changed)
-    def _explain(self) -> None:
-        self.query_one(Sentence).say(f"the same on the command line:\n{self.command()}")
+    # --- what stands in the fields --------------------------------------------------------------------------------
 
-    @on(Input.Submitted)
-    def _next(self) -> None:
-        self.focus_next()
+    def typed(self) -> dict[str, str]:
+        """The text of every field by its setting."""
+        return {one.field.key: one.value for one in self.query(FormInput)}
 
     def values(self) -> dict[str, object]:
         """What has been filled in, by setting."""
-        found: dict[str, object] = {"run.runs": str(self._folder)}
-        for field in FIELDS:
-            text = self.query_one(f"#{_id(field.key)}", Input).value.strip()
-            if text:
-                found[field.key] = tuple(text.split()) if field.many else text
-        if self.query_one(Tick).value:
-            found[LOCAL] = True
-        return found
+        found = {"run.runs": str(self._folder), **settings_of(self.typed())}
+        return {**found, LOCAL: True} if self._local else found
+
+    @property
+    def _local(self) -> bool:
+        return self.query_one(f"#{id_of(LOCAL)}", Tick).value
 
     def command(self) -> str:
         """The command that does what the form does."""
-        words = ["t2s run"]
-        for key, value in self.values().items():
-            flag = SETTINGS[key].flag
-            shown = " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-            words.append(flag if value is True else f"{flag} {shown}")
-        return safe(" ".join(words))
+        return safe(command(self.values()))
+
+    def offers(self, field: Field, text: str) -> list[str]:
+        """Values for a field that go on from `text`; all there are where it is empty or complete."""
+        if field.many and " " in text:
+            head, _, tail = text.rpartition(" ")
+            return [f"{head} {one}" for one in completions(tail)] if field.path else []
+        known = [*self._choices(field), *self._recent.get(field.key, [])]
+        found = completions(text, folders_only=field.path == "folder") if field.path else []
+        found += [one for one in known if one.startswith(text)]
+        return list(dict.fromkeys(one for one in (found if found != [text] else known) if one != text))
+
+    def _choices(self, field: Field) -> Sequence[str]:
+        if field.key == "endpoint.model":
+            offer = self._offers.get(self.typed()["endpoint.base_url"].strip().rstrip("/"))
+            return offer.names if offer else ()
+        return families() if field.key == "domain.family" else CHOICES.get(field.key, ())
+
+    @work(thread=True, exclusive=True, group="recent")
+    def _gather(self) -> None:
+        found = joined(load_recent(recent_file()), of_runs(self._folder))
+        self.app.call_from_thread(self._gathered, found)
+
+    def _gathered(self, found: Recent) -> None:
+        self._recent = found
+        self._retell()
+
+    # --- looking at it while one types ----------------------------------------------------------------------------
+
+    @on(Input.Changed)
+    def _changed(self) -> None:
+        self._draft.clear()
+        self._draft.update(
+            {key: text for key, text in self.typed().items() if text}, **({LOCAL: "yes"} if self._local else {})
+        )
+        sentence = self.query_one(Sentence)
+        sentence.command = self.command()
+        sentence.say("")
+        self._look_soon(REST)
+
+    @on(Tick.Changed)
+    def _ticked(self, message: Tick.Changed) -> None:
+        if message.tick.id == MORE:
+            self.query_one("#advanced").display = message.tick.value
+            if message.tick.value:
+                self._more[0][0].focus()
+        else:
+            self._changed()
+
+    def _look_soon(self, seconds: float) -> None:
+        if self._later is not None:
+            self._later.stop()
+        self._later = self.set_timer(seconds, lambda: self._look(self.typed(), self._local, dict(self._offers)))
+
+    @work(thread=True, exclusive=True, group="look")
+    def _look(self, typed: dict[str, str], local: bool, offers: dict[str, Offer]) -> None:
+        worker = get_current_worker()
+        found = look_at(typed, local, offers, lambda: worker.is_cancelled)
+        if found is not None and not worker.is_cancelled:
+            self.app.call_from_thread(self._found, found)
+
+    def _found(self, found: Findings) -> None:
+        outlook = self.query_one(Outlook)
+        outlook.plan, outlook.lacks = found.plan, found.lacks
+        for each in self.query(FormRow):
+            each.note.checks = found.checks
+        self._retell()
+
+    def _retell(self) -> None:
+        if not self.is_mounted:
+            return
+        for each in self.query(FormRow):
+            each.note.more = any(one.has_focus and self.offers(one.field, "") for one in each.inputs)
+            each.note.pull()
+        outlook, sentence = self.query_one(Outlook), self.query_one(Sentence)
+        sentence.brief, sentence.ink = "" if self.has_class("wide") else outlook.brief(), "dim"
+        if fault := self._fault_here():
+            sentence.brief, sentence.ink = fault, "bad"
+        outlook.pull()
+        sentence.pull()
+
+    def _fault_here(self) -> str:
+        """What is wrong with the focused field, in full: the note below it may be cut."""
+        for each in self.query(FormRow):
+            for one in each.inputs:
+                check = each.note.checks.get(one.field.key)
+                if one.has_focus and check is not None and check.good is False:
+                    return check.said if not each.note.holds(check.said) else ""
+        return ""
+
+    def on_descendant_focus(self) -> None:
+        self._retell()
+
+    def on_descendant_blur(self, event: events.DescendantBlur) -> None:
+        if isinstance(event.widget, FormInput) and event.widget.field.key == "endpoint.base_url":
+            self._ask_server()
+
+    @on(Input.Submitted)
+    def _next(self, message: Input.Submitted) -> None:
+        self.focus_next()
+
+    def _ask_server(self) -> None:
+        """Ask the address for its models, once it is whole and the person has left the field."""
+        url = str(self.values().get("endpoint.base_url", "")).rstrip("/")
+        known = self._offers.get(url)
+        if url and (known is None or known.fault) and url.startswith(("http://", "https://")) and "@" not in url:
+            name = self.typed()["endpoint.api_key_env"].strip() or str(SETTINGS["endpoint.api_key_env"].default)
+            self._ask(url, os.environ.get(name, ""))
+
+    @work(thread=True, exclusive=True, group="ask")
+    def _ask(self, url: str, key: str) -> None:
+        self.app.call_from_thread(self._answered, url, offered(url, key))
+
+    def _answered(self, url: str, offer: Offer) -> None:
+        self._offers[url] = offer
+        if self.is_mounted:
+            self._look_soon(0.01)
+
+    # --- starting -------------------------------------------------------------------------------------------------
+
+    def action_copy(self) -> None:
+        self.t2s.copy(self.command(), RunFolder(self._folder))
 
     @work(exclusive=True, group="start")
     async def action_start(self) -> None:
+        if not self.t2s.may_write():
+            return
         try:
             loaded = load_config(file=None, cwd=Path.cwd(), env=os.environ, flags=self.values())
             check_runnable(loaded)
         except T2SError as error:
-            self.query_one(Sentence).say(str(error), bad=True)
+            self._refuse(str(error))
             return
         if not await self._may_spend(loaded.config):
             return
@@ -206,6 +280,21 @@ class NewRunScreen(Base):
             return
         self.query_one(Sentence).say("starting …")
         self._begin(loaded.config)
+
+    def _refuse(self, fault: str) -> None:
+        """Say what is wrong and go to the field it is about."""
+        self.query_one(Sentence).say(fault, bad=True)
+        first = fault.splitlines()[0]
+        named = [f.key for f in fields() if first.startswith((f"{f.setting.flag}:", f"flag for {f.key}:"))]
+        named += [key for words, key in WANTED.items() if words in first]
+        named += (
+            ["endpoint.model" if "--model NAME beside" in first else "endpoint.base_url"] if "no model" in first else []
+        )
+        if named:
+            wanted = self.query_one(f"#{id_of(named[0])}", FormInput)
+            if any(wanted in each for each in self._more):
+                self.query_one("#advanced").display = self.query_one(f"#{MORE}", Tick).value = True
+            wanted.focus()
 
     async def _may_spend(self, config: Config) -> bool:
         """Where the run may use more than is let pass, the person says so first; nothing is written until then."""
@@ -245,12 +334,13 @@ class NewRunScreen(Base):
             self.app.call_from_thread(self._open, run)
 
     def _open(self, run: RunFolder) -> None:
+        try:
+            remember(recent_file(), {key: text.strip() for key, text in self.typed().items()})
+        except T2SError as error:
+            self.t2s.tell(f"what you typed is not remembered: {error}")
+        self._draft.clear()
         self.app.pop_screen()
         self.t2s.open_run(run)
-
-
-def _id(key: str) -> str:
-    return key.replace(".", "-").replace("_", "-")
 
 
 def _label(config: Config) -> str:

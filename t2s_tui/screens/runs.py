@@ -5,41 +5,32 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from textual import on, work
 from textual.app import ComposeResult
+from textual.timer import Timer
+from textual.worker import get_current_worker
 
 from t2s_tui import host
 from t2s_tui.feed import Changes
 from t2s_tui.keys import RUNS, bindings
 from t2s_tui.screens.base import Base
+from t2s_tui.screens.cards import READING, SORTS, Card, card_line, cards_of, ordered
 from t2s_tui.screens.confirm import Confirm
-from t2s_tui.text import ago, fit, plural, right
-from t2s_tui.widgets.canvas import BLANK, Canvas, Line, Span, apart, row
+from t2s_tui.screens.preview import Peek, Preview, peek
+from t2s_tui.text import plural
+from t2s_tui.widgets.canvas import BLANK, Canvas, Line, Span, apart
 from t2s_tui.widgets.find import FindBar
-from t2s_tui.widgets.panel import ListPanel
+from t2s_tui.widgets.panel import Kept, ListPanel
 from t2s_tui.widgets.status import Footer, Hint
 from workspace.errors import T2SError
 from workspace.files import remove
-from workspace.runs.events import STAGES
-from workspace.runs.run import RunFolder, alive, load_view, runs_in
-from workspace.runs.view import RunView
+from workspace.runs.run import RunFolder, alive
 
 LOOK_EVERY = 1.5
-
-
-class Card(NamedTuple):
-    """One run as a row shows it. `print` tells whether it must be read again."""
-
-    run: RunFolder
-    print: tuple[int, bool]
-    state: str
-    skill: str
-    model: str
-    progress: str
-    verdict: str
-    began: float
+REST = 0.12  # seconds the cursor stays on a run before it is looked into
+PEEKS = 200
+LOW = 30  # rows of a screen below which the preview is short
 
 
 class RunList(ListPanel):
@@ -52,26 +43,32 @@ class RunList(ListPanel):
         self.folder = folder
         self.cards: dict[str, Card] = {}
         self.loaded = False
+        self.sort = SORTS[0]
+        self._version = 0
+        self._order_of: Kept[list[str]] = Kept([])
+
+    def take(self, cards: dict[str, Card]) -> None:
+        """These are the runs now."""
+        self.cards, self.loaded = cards, True
+        self._version += 1
 
     def title(self) -> list[Span]:
-        return [Span(str(self.folder), "dim")]
+        count = f"{len(self.cards):,} in " if self.cards else ""
+        return [Span(f"{count}{self.folder}", "dim")]
+
+    def aside(self) -> list[Span]:
+        order = "newest first" if self.sort == "newest" else f"by {self.sort}"
+        return [Span(f"{order}   " if len(self.cards) > 1 else "", "dim"), *super().aside()]
 
     def keys(self) -> list[str]:
-        return [card.run.id for card in sorted(self.cards.values(), key=lambda c: (-c.began, c.run.id))]
+        return self._order_of.get((self._version, self.sort), lambda: ordered(self.cards.values(), self.sort), 0)
 
     def line(self, key: str, cells: int) -> list[Span]:
+        return card_line(self.cards[key], self.look, cells)
+
+    def sought(self, key: str) -> str:
         card = self.cards[key]
-        mark = self.look.mark(card.state)
-        verdict = self.look.mark(card.verdict)
-        spans = [Span(fit(self.look.glyph(card.state), 2), mark.ink), Span(fit(mark.word, 11), mark.ink)]
-        spans += [Span(fit(key, 32) + " ", "text")] if cells >= 100 else []
-        spans.append(Span(fit(card.skill, 14), "bright"))
-        spans += [Span(fit(card.model, 14) + " ", "dim")] if cells >= 116 else []
-        spans.append(Span(fit(card.progress, 15), "text"))
-        shown = f"{self.look.glyph(card.verdict)} {verdict.word}" if card.verdict else ""
-        spans.append(Span(fit(shown, 16), verdict.ink))
-        age = ago(time.time() - card.began) if card.began else ""
-        return [*spans, Span(right(age, max(0, cells - sum(len(s.text) for s in spans))), "dim")]
+        return f"{super().sought(key)} {key} {card.model} {card.said}"
 
     def nothing(self) -> list[Line]:
         if not self.loaded:
@@ -82,26 +79,6 @@ class RunList(ListPanel):
             "n     starts one: a skill to evolve and traces or tasks to learn from",
             "t2s demo     shows a whole evolution with the embedded model",
         )
-
-
-class Preview(Canvas):
-    """What can be said about the run under the cursor, below the list."""
-
-    def __init__(self, runs: RunList) -> None:
-        super().__init__(id="preview")
-        self._runs = runs
-
-    def paint(self) -> list[Line]:
-        card = self._runs.cards.get(self._runs.cursor)
-        if card is None:
-            return []
-        how = {
-            "lost": "Its engine is gone; R starts it again and nothing finished is lost.",
-            "paused": "Open it and press space to go on.",
-            "incomplete": "Some units failed; R tries them again.",
-        }
-        lines = [row(Span(f"  {card.run.id}", "bright"), Span(f"   t2s attach {card.run.id}", "faint"))]
-        return [*lines, row(Span(f"  {how.get(card.state, '')}", "dim")), BLANK]
 
 
 class Title(Canvas):
@@ -125,20 +102,24 @@ class RunsScreen(Base):
 
     BINDINGS = bindings(RUNS)
     CSS = """
-    RunsScreen #title { height: 2; } RunsScreen #runs { height: 1fr; } RunsScreen #preview { height: 3; }
-    RunsScreen #footer { height: 1; }
+    RunsScreen #title { height: 2; } RunsScreen #runs { height: 1fr; } RunsScreen #preview { height: 7; }
+    RunsScreen #footer { height: 1; } RunsScreen.low #preview { height: 6; }
     """
     crumb = "runs"
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self._runs = RunList(folder)
+        self._preview = Preview()
         self._looked = 0.0
+        self._looking = False
+        self._draft: dict[str, str] = {}
+        self._rest: Timer | None = None
 
     def compose(self) -> ComposeResult:
         yield Title(self._runs)
         yield self._runs
-        yield Preview(self._runs)
+        yield self._preview
         yield Footer(self.hints, last=(Hint("?", "help"), Hint(":", "all"), Hint("q", "quit")))
         yield FindBar()
 
@@ -148,10 +129,11 @@ class RunsScreen(Base):
 
     def hints(self) -> Sequence[Hint]:
         own = [Hint("enter", "open"), Hint("R", "resume"), Hint("D", "delete")] if self._runs.cards else []
-        return [*own, Hint("n", "new run"), Hint("/", "find")]
+        order = [Hint("s", "sort")] if len(self._runs.cards) > 1 else []
+        return [*own, Hint("n", "new run"), Hint("/", "find"), *order]
 
     def pull(self, changes: Changes) -> None:
-        if time.monotonic() - self._looked > LOOK_EVERY:
+        if not self._looking and time.monotonic() - self._looked > LOOK_EVERY:
             self._look()
         super().pull(changes)
 
@@ -162,7 +144,18 @@ class RunsScreen(Base):
         from t2s_tui.screens.new_run import NewRunScreen
 
         if self.t2s.may_write():
-            self.app.push_screen(NewRunScreen(self._runs.folder))
+            self.app.push_screen(NewRunScreen(self._runs.folder, self._draft))
+
+    def action_sort(self) -> None:
+        self._runs.sort = SORTS[(SORTS.index(self._runs.sort) + 1) % len(SORTS)]
+        self._runs.go(self._runs.cursor) if self._runs.cursor else self._runs.pull()
+
+    def action_copy(self) -> None:
+        if card := self._runs.cards.get(self._runs.cursor):
+            self.t2s.copy(f"t2s attach {card.run.id}", card.run)
+
+    def on_resize(self) -> None:
+        self.set_class(self.app.size.height < LOW, "low")
 
     @work
     async def action_delete(self) -> None:
@@ -204,43 +197,50 @@ class RunsScreen(Base):
         else:
             self.app.call_from_thread(self.t2s.open_run, run)
 
+    @on(ListPanel.Moved)
+    def _moved(self) -> None:
+        """Look into the run under the cursor once the cursor rests."""
+        self._show_preview()
+
+    def _show_preview(self) -> None:
+        card = self._runs.cards.get(self._runs.cursor)
+        self._preview.card = card
+        self._preview.pull()
+        if card is None or card.state == READING:
+            return
+        known = self._preview.peeks.get(card.run.id)
+        if known is None or known.print != card.print:
+            if self._rest is not None:
+                self._rest.stop()
+            self._rest = self.set_timer(REST, lambda: self._peek(card))
+
+    @work(thread=True, exclusive=True, group="peek")
+    def _peek(self, card: Card) -> None:
+        found = peek(card.run, card.print)
+        self.app.call_from_thread(self._peeked, card.run.id, found)
+
+    def _peeked(self, run: str, found: Peek) -> None:
+        if len(self._preview.peeks) >= PEEKS:
+            self._preview.peeks.clear()
+        self._preview.peeks[run] = found
+        self._preview.pull()
+
     @work(thread=True, exclusive=True, group="look")
     def _look(self) -> None:
-        self._looked = time.monotonic()
-        cards = read_cards(self._runs.folder, self._runs.cards)
-        self.app.call_from_thread(self._show, cards)
+        self._looking, self._looked = True, time.monotonic()
+        worker = get_current_worker()
+
+        def show(cards: dict[str, Card]) -> None:
+            if not worker.is_cancelled:
+                self.app.call_from_thread(self._show, cards)
+
+        try:
+            show(cards_of(self._runs.folder, self._runs.cards, show))
+        finally:
+            self._looking, self._looked = False, time.monotonic()
 
     def _show(self, cards: dict[str, Card]) -> None:
-        self._runs.cards, self._runs.loaded = cards, True
+        self._runs.take(cards)
         if self.is_mounted:
             super().pull(Changes())
-
-
-def read_cards(folder: Path, known: dict[str, Card]) -> dict[str, Card]:
-    """A card for each run in `folder`; those whose journal and engine are as before are taken from `known`."""
-    cards: dict[str, Card] = {}
-    for run in runs_in(folder) if folder.is_dir() else []:
-        size = run.journal.stat().st_size if run.journal.is_file() else 0
-        print_ = (size, alive(run))
-        old = known.get(run.id)
-        cards[run.id] = old if old is not None and old.print == print_ else _card(run, print_)
-    return cards
-
-
-def _card(run: RunFolder, print_: tuple[int, bool]) -> Card:
-    view = load_view(run).view
-    verdict = view.verdict.decision if view.verdict else ""
-    return Card(run, print_, view.state, view.skill, view.model, progress(view), verdict, view.began)
-
-
-def progress(view: RunView) -> str:
-    """`analyse 30/70`, or what came out."""
-    if view.state == "finished":
-        return plural(len(view.lessons), "lesson")
-    entered = [s for s in STAGES if view.stages[s].entered]
-    open_ = [s for s in entered if not view.stages[s].left]
-    if not entered:
-        return "not begun"
-    stage = (open_ or entered)[-1]
-    stage_row = view.stages[stage]
-    return f"{stage} {stage_row.done + stage_row.failed}/{stage_row.units}"
+            self._show_preview()

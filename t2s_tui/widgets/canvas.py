@@ -86,6 +86,11 @@ class Canvas(Widget):
     def look(self) -> Look:
         return cast("Look", self.app.look)  # pyright: ignore[reportUnknownMemberType, reportAttributeAccessIssue]
 
+    def curve(self, values: list[float], cells: int) -> str:
+        """Values as a row of bars; nothing in low-bandwidth mode, where it would move with every frame."""
+        thrifty: bool = getattr(self.app, "low_bandwidth", False)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+        return "" if thrifty else self.look.spark(values, cells)
+
     def paint(self) -> list[Line]:
         """The rows for the widget's present size, from the top; missing rows are blank."""
         raise NotImplementedError
@@ -118,6 +123,11 @@ class Canvas(Widget):
         if y not in self._strips:
             self._strips[y] = self._strip(self._lines[y], size[0])
         return self._strips[y]
+
+    def forget(self) -> None:
+        """Draw every row anew: the palette or the glyphs are others."""
+        self._painted = None
+        self.refresh()
 
     def text_rows(self) -> list[str]:
         """What stands on the widget, without styles; for tests and copying."""

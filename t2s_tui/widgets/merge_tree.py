@@ -8,6 +8,9 @@ from t2s_tui.widgets.canvas import Line, Span
 from t2s_tui.widgets.panel import ListPanel
 from workspace.runs.view import NodeRow, RunView
 
+SORTS = ("tree", "state", "support", "dropped")
+ORDER = {"running": 0, "cut off": 1, "failed": 2, "due": 3, "done": 4, "waiting": 5}
+
 
 class MergeTree(ListPanel):
     """One row a merge, the root on top. Patches are the leaves; they are counted, not drawn."""
@@ -17,6 +20,7 @@ class MergeTree(ListPanel):
     def __init__(self, feed: Feed, *, id: str = "tree") -> None:
         super().__init__(id=id)
         self.feed = feed
+        self.sort = "tree"
         self._guides: dict[str, str] = {}
 
     def title(self) -> list[Span]:
@@ -31,6 +35,8 @@ class MergeTree(ListPanel):
             spans += [Span(f" {self.look.glyphs.dot} ", "faint"), Span(f"{running} running", "run")]
         if cut:
             spans += [Span(f" {self.look.glyphs.dot} ", "faint"), Span(f"{cut} cut off", "bad")]
+        if due := len(self.feed.people.due_nodes):
+            spans += [Span(f" {self.look.glyphs.dot} ", "faint"), Span(f"{due} to be made again", "you")]
         return spans
 
     def keys(self) -> list[str]:
@@ -40,11 +46,24 @@ class MergeTree(ListPanel):
         below = {child for node in nodes.values() for child in node.children}
         for root in sorted((n.id for n in nodes.values() if n.id not in below), reverse=True):
             self._walk(root, "", "", glyphs.branch, glyphs.last, glyphs.trunk)
+        if self.sort == "tree":
+            return list(self._guides)
+        self._guides = dict.fromkeys(sorted(self._guides, key=lambda key: self._rank(nodes[key])), "")
         return list(self._guides)
+
+    def aside(self) -> list[Span]:
+        order = [] if self.sort == "tree" else [Span(f"by {self.sort}  ", "faint")]
+        return [*order, *super().aside()]
+
+    def next_sort(self) -> str:
+        """Sort by the next criterion and say which."""
+        self.sort = SORTS[(SORTS.index(self.sort) + 1) % len(SORTS)]
+        self.pull()
+        return self.sort
 
     def line(self, key: str, cells: int) -> list[Span]:
         node = self.feed.view.nodes[key]
-        state = self.feed.standing(node)
+        state = self.state_of(node)
         mark = self.look.mark(state)
         guide = self._guides.get(key, "")
         deepest = max((len(g) for g in self._guides.values()), default=0)
@@ -56,11 +75,25 @@ class MergeTree(ListPanel):
         left = max(0, cells - sum(len(s.text) for s in spans))
         return [*spans, *self._progress(node, left)]
 
+    def state_of(self, node: NodeRow) -> str:
+        """Its state as people should read it; `due` where a changed lesson makes it again."""
+        due = node.state in ("done", "failed") and node.id in self.feed.people.due_nodes
+        return "due" if due else self.feed.standing(node)
+
     def nothing(self) -> list[Line]:
         waiting = len(self.feed.view.patches)
         if not waiting:
             return self.empty("No patch yet.", "The tree is planned when every patch is there.")
         return self.empty(f"{plural(waiting, 'patch', 'patches')} so far; the tree is planned when all are there.")
+
+    def _rank(self, node: NodeRow) -> tuple[float, str]:
+        match self.sort:
+            case "state":
+                return (ORDER.get(self.state_of(node), len(ORDER)), node.id)
+            case "support":
+                return (-node.support, node.id)
+            case _:
+                return (-node.dropped, node.id)
 
     def _progress(self, node: NodeRow, cells: int) -> list[Span]:
         if node.state == "failed":
@@ -73,7 +106,7 @@ class MergeTree(ListPanel):
         )
         meter = 8 if cells >= 34 else 5
         full, rest = self.look.meter(part, meter)
-        ink = {"done": "ok", "running": "run"}.get(self.feed.standing(node), "dim")
+        ink = {"done": "ok", "running": "run", "due": "you"}.get(self.state_of(node), "dim")
         spans = [Span(full, ink), Span(rest, "faint"), Span("  ")]
         arrow = self.look.glyphs.arrow
         if node.state == "done":
@@ -81,6 +114,8 @@ class MergeTree(ListPanel):
             spans += [Span(f" support {node.support}", "dim")] if node.support else []
             spans += [Span(f"  {node.dropped} dropped", "bad")] if node.dropped else []
             spans += [Span(f"  {node.carried} carried", "dim")] if node.carried else []
+            if self.state_of(node) == "due":
+                spans = [spans[0], spans[1], Span("  "), Span("to be made again", "you"), Span("  "), *spans[3:]]
         elif self.feed.standing(node) == "cut off":
             spans.append(Span("cut off", "bad"))
         elif node.state == "running":

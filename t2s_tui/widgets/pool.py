@@ -76,7 +76,7 @@ class Pool(ListPanel):
     def shown(self, key: str) -> Shown:
         """What a person should read about a lesson: their own file goes before what the engine has seen."""
         row = self.feed.view.lessons.get(key)
-        own = self.feed.own.get(key)
+        own = self.feed.people.own.get(key)
         if own is None:
             return Shown(row.title, row.status, row.reason) if row else Shown(key, "kept")
         return Shown(own.title, own.status, own.error)
@@ -95,14 +95,14 @@ class Pool(ListPanel):
 
     def _now(self) -> tuple[int, int]:
         """Changes with the journal and with people's own files."""
-        return (self.feed.view.seq, self.feed.own_version)
+        return (self.feed.view.seq, self.feed.people.version)
 
     def _count(self) -> dict[str, int]:
         lessons = self._all()
         return {
             "all": len(lessons),
             "verified": sum(lesson.verified for lesson in self.feed.view.lessons.values()),
-            "edited": len(self.feed.own),
+            "edited": len(self.feed.people.own),
             "invalid": sum(self.shown(key).status == "invalid" for key in lessons),
             "most": max((lesson.support for lesson in self.feed.view.lessons.values()), default=1),
             "ideas": len(self._ideas()),
@@ -113,7 +113,7 @@ class Pool(ListPanel):
         return self._frontier.get(view.seq, lambda: frontier(view), len(view.edits))
 
     def _all(self) -> list[str]:
-        return list(dict.fromkeys([*self.feed.view.lessons, *self.feed.own]))
+        return list(dict.fromkeys([*self.feed.view.lessons, *self.feed.people.own]))
 
     def _rank(self, key: str) -> tuple[float | str, ...]:
         row = self.feed.view.lessons.get(key)
@@ -145,7 +145,7 @@ class Pool(ListPanel):
     def _state(self, key: str, row: LessonRow | None, shown: Shown) -> str:
         if shown.status in ("dropped", "invalid"):
             return shown.status
-        if key in self.feed.own or (row and row.edited):
+        if key in self.feed.people.own or (row and row.edited):
             return "edited"
         if shown.status == "pinned":
             return "pinned"
@@ -154,7 +154,7 @@ class Pool(ListPanel):
     def _note(self, key: str, shown: Shown) -> Span:
         if shown.status in ("dropped", "invalid"):
             return Span(self.look.mark(shown.status).word, "faint" if shown.status == "dropped" else "bad")
-        if key in self.feed.own:
+        if key in self.feed.people.own:
             pinned = {"pinned": "pinned", "unpinned": "edited"}.get(shown.status, "yours")
             return Span("yours" if key.startswith("H") else pinned, "you")
         return Span("pinned", "you") if shown.status == "pinned" else Span("")

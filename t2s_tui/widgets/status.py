@@ -11,10 +11,11 @@ from textual import events
 from textual.message import Message
 
 from t2s_tui.feed import Feed, Left
-from t2s_tui.text import clock, count, money, plural, right
+from t2s_tui.keys import written_here
+from t2s_tui.text import clock, count, money, plural, right, safe
 from t2s_tui.widgets.canvas import Canvas, Line, Span, apart, clip, row, spans_width
 from workspace.runs.events import STAGES, Stage
-from workspace.runs.view import StageRow
+from workspace.runs.view import RunView, StageRow
 
 
 class Header(Canvas):
@@ -34,15 +35,17 @@ class Header(Canvas):
         mark = self.look.mark(self.feed.state)
         name = view.run or self.feed.run.id
         left = [Span(" t2s", "run+bold"), crumb, Span(view.skill or "new skill", "bright+bold")]
+        why = f" {self._still(view)}" if self.feed.state == "pausing" else ""
+        why = "  stopping" if self.feed.asked.stopping and self.feed.alive and not view.ended else why
         state = [
             Span("   "),
             Span(f"{self.look.glyph(self.feed.state)} {mark.word}", f"{mark.ink}+bold"),
+            Span(why, mark.ink),
             Span(f"  {clock(self.feed.elapsed)}", "text"),
         ]
-        why = {"pausing": f" ({view.usage.in_flight} in flight)"}.get(self.feed.state, "")
-        why = "  stopping" if self.feed.asked.stopping and self.feed.alive and not view.ended else why
-        state += [Span(why, mark.ink)] if why else []
-        named = [*left, crumb, Span(name, "dim")]
+        below = [span for said in self._crumbs() for span in (crumb, Span(said, "text"))]
+        named = [*left, crumb, Span(name, "dim"), *below]
+        left = [*left, *(below[-2:] if below else [])]
         badges = [Span(f"  {badge.text}", badge.ink) for badge in self._badges()]
         for begin, ends in (
             (named, self._ends(2)),
@@ -53,6 +56,18 @@ class Header(Canvas):
             if spans_width([*begin, *state, *ends, *badges]) + 4 <= cells:
                 break
         return apart([*begin, *state], [*ends, *badges, Span(" ")], cells)
+
+    def _crumbs(self) -> list[str]:
+        """The screens between the run and this one, each by its name."""
+        screens = self.app.screen_stack
+        here = screens.index(self.screen) if self.screen in screens else len(screens) - 1
+        names = [str(getattr(screen, "crumb", "")) for screen in screens[2 : here + 1]]
+        return [safe(name) for name in names if name]
+
+    def _still(self, view: RunView) -> str:
+        """What a pause still waits for."""
+        calls = f"{view.usage.in_flight} in flight"
+        return f"now ({calls})" if view.at_once else f"({calls})"
 
     def _ends(self, detail: int) -> list[Span]:
         """The right end: time left, and with more `detail` the model and where it is served."""
@@ -176,7 +191,7 @@ class EndpointLine(Canvas):
             Span(" in flight ", "dim"), Span(f"{right(f'{use.in_flight}{limit}', 5)}", "text"),
             Span("  queued ", "dim"), Span(right(str(use.queued), 4), "text"),
             Span("  "), Span(right(count(use.rate), 4), "text"), Span(" tok/s ", "dim"),
-            Span(self.look.spark(list(self.feed.rates), 12 if cells < 100 else 24), "run"),
+            Span(self.curve(list(self.feed.rates), 12 if cells < 100 else 24), "run"),
         ]  # fmt: skip
         faults = [Span(f"{plural(len(lost), 'endpoint')} lost  ", "bad")] if lost else []
         faults += self._waiting()
@@ -264,15 +279,23 @@ class Footer(Canvas):
 
     def paint(self) -> list[Line]:
         cells = self.size.width
-        end = [s for hint in self.last for s in _hint(hint)]
+        end = [s for hint in self._in_own_keys(self.last) for s in _hint(hint)]
         room = cells - spans_width(end) - 2
         left: list[Span] = [Span(" ")]
-        for hint in self._hints():
+        for hint in self._in_own_keys(self._hints()):
             spans = _hint(hint)
             if spans_width(left) + spans_width(spans) > room:
                 break
             left += spans
         return [apart(left, end, cells)]
+
+    def _in_own_keys(self, hints: Sequence[Hint]) -> Sequence[Hint]:
+        """The hints as this person presses them."""
+        remapped: dict[str, str] = getattr(self.app, "remapped", {})  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+        if not remapped:
+            return hints
+        here = [active.binding.id or "" for active in self.screen.active_bindings.values()]
+        return [Hint(written_here(hint.key, remapped, here), hint.label) for hint in hints]
 
 
 def _hint(hint: Hint) -> list[Span]:

@@ -56,6 +56,18 @@ class Wall(Panel):
         self._drawn: dict[tuple[str, int, int], list[list[Span]]] = {}
         self._quick = False
         self._pick = ""
+        self.alone = False
+        """Only the picked pane, as large as the widget."""
+
+    @property
+    def picked(self) -> str:
+        """The agent that keys are about."""
+        return self._picked()
+
+    @property
+    def shown(self) -> list[str]:
+        """The agents on the screen, in reading order."""
+        return list(self._slots)
 
     def pull(self) -> None:
         self._drawn.clear()
@@ -179,11 +191,39 @@ class Wall(Panel):
     def _fitting(self, wanted: int) -> int:
         """How many panes to open: what is at work, but never a ragged last row."""
         columns, rows = self._grid
-        if wanted <= 1:
+        if wanted <= 1 or self.alone:
             return 1
         if wanted < columns:
             return wanted
         return min(rows, max(1, wanted // columns)) * columns
+
+    # Panes stand in a grid: j and k go through them as they are read, row by row.
+
+    def action_down(self) -> None:
+        self._step(1)
+
+    def action_up(self) -> None:
+        self._step(-1)
+
+    def action_top(self) -> None:
+        self._step(-len(self._slots))
+
+    def action_bottom(self) -> None:
+        self._step(len(self._slots))
+
+    def action_half_down(self) -> None:
+        self._step(self._grid.columns)
+
+    def action_half_up(self) -> None:
+        self._step(-self._grid.columns)
+
+    def _step(self, by: int) -> None:
+        """To another pane on the screen."""
+        if not self._slots:
+            return
+        here = self._slots.index(self._pick) if self._pick in self._slots else 0
+        place = min(len(self._slots) - 1, max(0, here + by))
+        self.post_message(ListPanel.Moved(self, self._slots[place]))
 
     def action_choose(self) -> None:
         if picked := self._picked():

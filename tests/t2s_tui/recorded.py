@@ -16,6 +16,7 @@ from pathlib import Path
 from workspace.edits.patch import AppendToSection, Dropped, Edit, Patch, dumps_patch
 from workspace.files import dump_toml, write_text
 from workspace.lessons.lesson import Example, Lesson, Quote, dump_lesson
+from workspace.merging.tree import Node, Plan, dump_plan
 from workspace.runs import events as e
 from workspace.runs.events import Event, dump_event
 from workspace.runs.live import LiveWriter
@@ -155,7 +156,7 @@ def write_run(
     if until == "analysing":
         _at_work(say, rng, run, [("analyst", f"t{n:03d}", "analyse") for n in range(31, 31 + agents)])
     else:
-        _propose(say, rng, finished=until == "finished")
+        _propose(say, rng, run, finished=until == "finished")
         _merge(say, rng, run, finished=until == "finished")
     if until == "merging":
         work = [("merger", "m1-06", "merge"), ("merger", "m1-07", "merge")]
@@ -243,20 +244,33 @@ def _lesson(rng: random.Random, n: int) -> Lesson:
     )
 
 
-def _propose(say: Recorder, rng: random.Random, *, finished: bool) -> None:
+def _propose(say: Recorder, rng: random.Random, run: RunFolder, *, finished: bool) -> None:
     say.say(e.StageEntered(stage="propose", units=64))
     for n in range(1, 65 if finished else 57):
         unit = f"t{n:03d}"
         _agent(say, rng, "proposer", unit, "propose")
-        say.say(e.PatchProposed(patch=unit, edits=rng.randint(1, 4), lessons=1), 0.02)
+        edits = [_proposed(unit, k, TITLES[(n + k) % len(TITLES)]) for k in range(1, rng.randint(1, 4) + 1)]
+        patch = Patch(id=unit, key="0" * 16, base="0" * 16, edits=tuple(edits))
+        write_text(_seed(run).patches / f"{unit}.toml", dumps_patch(patch))
+        say.say(e.PatchProposed(patch=unit, edits=len(edits), lessons=1), 0.02)
+
+
+def _proposed(unit: str, number: int, title: str) -> Edit:
+    name, lesson = f"{unit}-E{number}", f"{unit}-L1"
+    task = f"task-{int(unit[1:])}"
+    return AppendToSection(
+        id=name, section="h2", text=f"- {title}.", lessons=(lesson,), support=(task,), sources=(name,)
+    )
 
 
 def _merge(say: Recorder, rng: random.Random, run: RunFolder, *, finished: bool) -> None:
     say.say(e.StageEntered(stage="merge", units=9))
-    for b in range(8):
-        children = tuple(f"t{n:03d}" for n in range(b * 8 + 1, b * 8 + 9))
-        say.say(e.MergePlanned(node=f"m1-{b + 1:02d}", level=1, children=children), 0.01)
-    say.say(e.MergePlanned(node="m2-01", level=2, children=tuple(f"m1-{b:02d}" for b in range(1, 9))), 0.01)
+    units = tuple(f"t{n:03d}" for n in range(1, 65))
+    nodes = [Node(id=f"m1-{b + 1:02d}", level=1, children=units[b * 8 : b * 8 + 8]) for b in range(8)]
+    nodes.append(Node(id="m2-01", level=2, children=tuple(node.id for node in nodes)))
+    for node in nodes:
+        say.say(e.MergePlanned(node=node.id, level=node.level, children=node.children), 0.01)
+    write_text(_seed(run).plan, dump_plan(Plan(fan_in=8, order="given", patches=units, nodes=tuple(nodes))))
     for b in range(1, 9 if finished else 6):
         _merged(say, rng, run, f"m1-{b:02d}", rng.randint(17, 24), rng.randint(6, 10), b)
     if not finished:

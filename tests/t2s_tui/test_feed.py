@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from t2s_tui.feed import LINES, TAILS, Feed, Tail, redone, workplace
+from t2s_tui.feed import LINES, TAILS, Feed, Tail
+from t2s_tui.people import redone, workplace
 from tests.t2s_tui.recorded import write_run
 from workspace.lessons.pool import restore, set_status
 from workspace.runs import events as e
@@ -113,10 +114,10 @@ def test_a_lesson_dropped_from_outside_shows_before_any_engine_reads_it(merging:
     assert seed is not None
     set_status(seed, "t003-L1", "dropped")
     _wait_for_own(feed)
-    assert feed.own["t003-L1"].status == "dropped"
+    assert feed.people.own["t003-L1"].status == "dropped"
     restore(seed, "t003-L1")
     _wait_for_own(feed)
-    assert not feed.own
+    assert not feed.people.own
 
 
 def test_a_lesson_file_that_does_not_parse_says_where(merging: RunFolder) -> None:
@@ -124,7 +125,7 @@ def test_a_lesson_file_that_does_not_parse_says_where(merging: RunFolder) -> Non
     assert seed is not None
     seed.edits.mkdir()
     (seed.edits / "t003-L1.toml").write_text("format = 1\nid = \n")
-    own = Feed(merging).own["t003-L1"]
+    own = Feed(merging).people.own["t003-L1"]
     assert own.status == "invalid"
     assert "t003-L1.toml:2" in own.error
 

@@ -24,8 +24,8 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 
 from t2s_tui.app import T2SApp
-from t2s_tui.feed import workplace
 from t2s_tui.keys import GROUPS, bindings, user_keymap
+from t2s_tui.people import workplace
 from t2s_tui.screens.agent import AgentScreen, TrajectoryScreen
 from t2s_tui.screens.budget import BudgetScreen
 from t2s_tui.screens.confirm import Confirm
@@ -338,7 +338,8 @@ async def test_a_lesson_shows_its_evidence_where_it_was_said(run: RunFolder) -> 
     async with shown(run) as (app, pilot):
         await lesson_screen(pilot, app, "t003-L1")
         assert "D7 expected 41.2 got None" in text(app)
-        assert "patch t003 and 1 merge (m1-01)" in text(app)
+        assert "A change makes again when the run goes on" in text(app) or "A change makes again at once" in text(app)
+        assert "proposal t003; merge m1-01" in text(app)
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, TrajectoryScreen))
         await pilot.pause(0.1)
@@ -410,8 +411,9 @@ async def test_a_key_drops_a_lesson_and_the_same_key_takes_it_back(run: RunFolde
         await until(pilot, lambda: "dropped" in text(app))
         await pilot.press("x")
         await pilot.pause(0.1)
-        assert load(seed_of(run), "t003-L1").lesson.status == "unpinned"
-        await until(pilot, lambda: app.feed is not None and "t003-L1" in app.feed.own)
+        assert not load(seed_of(run), "t003-L1").edited
+        await pilot.press("p")
+        await until(pilot, lambda: app.feed is not None and "t003-L1" in app.feed.people.own)
         await pilot.press("u")
         await pilot.pause(0.1)
         assert not load(seed_of(run), "t003-L1").edited
@@ -482,7 +484,7 @@ async def test_text_from_the_persons_editor_that_does_not_parse_is_opened_again(
         (("3", "j", "enter"), NodeScreen, "support"),
         (("d",), DiffScreen, "no candidate yet"),
         (("v",), VerdictScreen, "No verdict yet"),
-        (("question_mark",), HelpScreen, "To the agents."),
+        (("question_mark",), HelpScreen, "those at work first"),
         (("escape",), RunsScreen, "running"),
     ],
 )
@@ -562,7 +564,7 @@ async def test_what_is_typed_behind_a_tab_belongs_to_the_next_field(tmp_path: Pa
     async with app.run_test(size=(120, 36)) as pilot:
         await pilot.press("n")
         await until(pilot, lambda: isinstance(app.screen, NewRunScreen))
-        for char in "skills/mine\ttraces/mine":  # all at once, as from a paste or a fast hand on a slow line
+        for char in "skills/mine\t\t\ttraces/mine":  # all at once, as from a paste or a fast hand on a slow line
             app.post_message(events.Key("tab" if char == "\t" else char, char))
         await until(pilot, lambda: "--skill skills/mine --traces traces/mine" in " ".join(text(app).split()))
 
@@ -601,7 +603,7 @@ async def test_a_large_run_is_asked_about_and_a_no_writes_nothing(
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("n")
         await until(pilot, lambda: isinstance(app.screen, NewRunScreen))
-        await pilot.press(*"skills/ledger", "tab", *"traces.jsonl", "ctrl+s")
+        await pilot.press(*"skills/ledger", "tab", "tab", "tab", *"traces.jsonl", "ctrl+s")
         await until(pilot, lambda: "This run may use about" in text(app))
         assert "more than the 100 tokens that spending.confirm lets pass" in text(app)
         await pilot.press(key)

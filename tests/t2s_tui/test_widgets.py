@@ -15,14 +15,13 @@ from textual.widget import Widget
 from t2s_tui.app import T2SApp
 from t2s_tui.feed import Changes
 from t2s_tui.screens.live import LiveScreen
-from t2s_tui.theme import STATES, Look, chosen_look
+from t2s_tui.theme import STATES, Look
 from t2s_tui.widgets.canvas import Canvas
 from t2s_tui.widgets.pool import Pool, bar, frontier
 from t2s_tui.widgets.roster import Roster
 from t2s_tui.widgets.status import EndpointLine, Header
 from t2s_tui.widgets.wall import Wall
 from tests.t2s_tui.recorded import write_run
-from workspace.errors import ConfigError
 from workspace.runs import events as e
 from workspace.runs.live import LiveWriter
 from workspace.runs.run import RunFolder, engine_lock
@@ -231,11 +230,6 @@ def test_a_bar_is_seen_for_the_smallest_support_and_full_for_the_largest() -> No
     assert bar(0.0, 6, look) == " " * 6
     assert bar(0.01, 6, look).strip()
     assert bar(1.0, 6, look) == look.glyphs.full * 6
-
-
-def test_an_unknown_palette_is_refused_by_name() -> None:
-    with pytest.raises(ConfigError, match=r"T2S_THEME.*t2s-dark"):
-        chosen_look({"T2S_THEME": "pink"})
 
 
 def count_redrawn(monkeypatch: pytest.MonkeyPatch) -> list[Region]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,9 +17,10 @@ from workspace.errors import InputError
 from workspace.files import read_lines, read_text, read_toml
 from workspace.lessons.pool import lesson_ids
 from workspace.merging.ledger import FATES, Entry, load_ledger
+from workspace.runs.decision import candidate_of, judged_round, only_skill, read_decision, standing_word, stands
 from workspace.runs.events import Event, RunResumed, RunStarted, WishGranted, load_event
 from workspace.runs.journal import read_events
-from workspace.runs.run import RoundFolder, RunFolder, SeedFolder, load_view
+from workspace.runs.run import RunFolder, SeedFolder, load_view
 from workspace.runs.view import RunView
 from workspace.score import Verdict
 
@@ -94,6 +94,7 @@ def short_summary(run: RunFolder) -> dict[str, Any]:
         "calls": view.usage.calls,
         "seconds": round(view.active, 3),
         "verdict": view.verdict.decision if view.verdict else None,
+        "by_hand": hand["decision"] if (hand := by_hand(run)) and hand["stands"] else None,
         "began": view.began or None,
         "path": str(run.path),
     }
@@ -145,6 +146,7 @@ def verdict_table(run: RunFolder) -> dict[str, Any] | None:
         raise InputError(f"{files[-1]}: `{'.'.join(map(str, first['loc']))}`: {first['msg'].lower()}") from error
     table = verdict.model_dump(mode="json")
     table["test"] = table["test"] or {"baseline": None, "candidate": None, "n": 0}
+    table["by_hand"] = by_hand(run)
     return table
 
 
@@ -153,7 +155,7 @@ def ledger_rows(run: RunFolder) -> list[Entry] | None:
     files = [seed.ledger for seed in _seeds(run) if seed.ledger.is_file()]
     if not files:
         return None
-    return [row for file in files for row in _ledger(file)]
+    return [row for file in files for row in read_ledger(file)]
 
 
 def violation_rows(run: RunFolder) -> list[dict[str, Any]]:
@@ -180,28 +182,36 @@ def phases(run: RunFolder) -> dict[str, float]:
 
 def first_skill(run: RunFolder) -> Path | None:
     """The folder of the frozen S0; None while a created skill is not drafted yet."""
-    return _only_folder(run.skill(0))
+    return only_skill(run.skill(0))
 
 
 def result_skill(run: RunFolder) -> Path | None:
-    """The folder of what the run made: the last accepted skill, else the last round's candidate (of several the one the
-    verdict is on); None before there is one."""
-    accepted = (_only_folder(run.skill(n)) for n in range(len(run.rounds()), 0, -1))
-    candidates = (_candidate(each) for each in reversed(run.rounds()))
-    return next((skill for skill in chain(accepted, candidates) if skill), None)
+    """The folder of what the run made: the last skill that was accepted, by the verdict or by a person, else the last
+    round's candidate (of several the one the verdict is on), but nothing that a person rejected. None before there is
+    one."""
+    words = [(each, standing_word(each)) for each in reversed(run.rounds())]
+    open_ = [(each, word) for each, word in words if word != "reject"]
+    for each, word in open_:
+        taken = only_skill(run.skill(int(each.path.name)))
+        if found := taken or (candidate_of(each) if word == "accept" else None):
+            return found
+    return next((skill for each, _ in open_ if (skill := candidate_of(each))), None)
 
 
-def _candidate(round: RoundFolder) -> Path | None:
-    chosen = str(read_toml(round.verdict).get("side", "")) if round.verdict.is_file() else ""
-    seeds = sorted(round.seeds(), key=lambda seed: seed.name != chosen)
-    return next((skill for seed in seeds if (skill := _only_folder(seed.candidate))), None)
+def by_hand(run: RunFolder) -> dict[str, Any] | None:
+    """A person's word on the last verdict, None without one. `stands`: is the candidate still the one it is about?"""
+    round = judged_round(run)
+    said = read_decision(round) if round else None
+    if round is None or said is None:
+        return None
+    return {**said.model_dump(include={"decision", "who", "time", "why"}), "stands": stands(round, said)}
 
 
 def _seeds(run: RunFolder) -> list[SeedFolder]:
     return [seed for each in run.rounds() for seed in each.seeds()]
 
 
-def _ledger(file: Path) -> list[Entry]:
+def read_ledger(file: Path) -> list[Entry]:
     try:
         return load_ledger(read_text(file))
     except ValidationError as error:
@@ -251,7 +261,3 @@ def _planned_skill(run: RunFolder) -> str:
 def _result(run: RunFolder) -> str | None:
     folder = result_skill(run)
     return str(folder.resolve()) if folder else None
-
-
-def _only_folder(parent: Path) -> Path | None:
-    return next((folder for folder in sorted(parent.glob("*")) if (folder / "SKILL.md").is_file()), None)

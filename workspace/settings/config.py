@@ -20,6 +20,7 @@ from workspace.errors import ConfigError, InputError, at
 from workspace.files import parse_toml, read_text
 from workspace.settings.config_faults import expects, told_faults, unknown_variable
 from workspace.settings.config_files import commented_template, config_table, dump_config, key_lines, line_of
+from workspace.settings.screen import SCREEN_FLAGS
 from workspace.settings.servers import EMBEDDED, all_servers, servers
 from workspace.settings.settings import (
     FLAGS,
@@ -69,7 +70,7 @@ FOLDER_FILE = "t2s.toml"
 MIN_VALIDATION = 6
 BOTH_PRICES = "needs both prices: --price-prompt and --price-completion, or both under [prices] in a settings file"
 # Ours as well, but read where they are needed; without this list T2S_MODELS would pass for a mistyped T2S_MODEL.
-OTHER_VARIABLES = frozenset({"T2S_ASCII", "T2S_LOCAL_KEY", "T2S_MODELS", "T2S_SHARED_DATA", "T2S_THEME"})
+OTHER_VARIABLES = frozenset({"T2S_LOCAL_KEY", "T2S_MODELS", "T2S_SHARED_DATA"})
 EITHER_OR = (("skill.path", "skill.create"), ("endpoint.base_url", "endpoint.local"))
 WHERE = ("base_url", "also", "api_key_env")  # what decides where a key goes
 PATHS = ("skill.path", "traces.paths", "traces.labels", "run.runs")
@@ -197,7 +198,7 @@ def _layers(
         yield from _file_layer("folder", cwd / FOLDER_FILE, cwd, home, faults)
     yield _environment(env, faults)
     given = {key: _plain(value) for key, value in flags.items() if value is not None}
-    names = {key: flag for flag, key in FLAGS.items()}
+    names = {key: flag for flag, key in {**FLAGS, **SCREEN_FLAGS}.items()}
     yield _Layer("flags", _nest(given), {key: names.get(key, f"flag for {key}") for key in given})
 
 

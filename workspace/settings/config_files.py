@@ -57,8 +57,9 @@ def commented_template() -> str:
 
 
 def config_table(config: Config) -> dict[str, Any]:
-    """The whole configuration as nested tables for a TOML file; what is not set is left out. It holds no keys."""
-    return config.model_dump(mode="json", exclude_none=True)
+    """The whole configuration as nested tables for a TOML file; what is not set is left out. It holds no keys, and
+    nothing about the screen of whoever began the run."""
+    return config.model_dump(mode="json", exclude_none=True, exclude={"screen"})
 
 
 def dump_config(config: Config) -> str:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Kind = Literal["input", "content", "knob"]
+Kind = Literal["input", "content", "knob", "face"]
 
 
 class Section(BaseModel):
@@ -28,6 +28,11 @@ def as_content(default: Any, sentence: str, **more: Any) -> Any:
 def as_knob(default: Any, sentence: str, **more: Any) -> Any:
     """A setting that only says how the work is done."""
     return _setting("knob", default, sentence, **more)
+
+
+def as_face(default: Any, sentence: str, **more: Any) -> Any:
+    """A setting of the person who looks on; a run knows nothing of it."""
+    return _setting("face", default, sentence, **more)
 
 
 def _setting(

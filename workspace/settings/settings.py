@@ -1,8 +1,9 @@
 """Every setting of a run: its name, its default and the sentence a user reads about it.
 
-A setting is one of three kinds. An *input* decides what comes out, so its value goes into the keys of units. A
+A setting is one of four kinds. An *input* decides what comes out, so its value goes into the keys of units. A
 *content* setting names files: what they hold is the input (a digest made by whoever reads them), not where they lie.
-A *knob* only says how the work is done; it may change at each resume and is in no key.
+A *knob* only says how the work is done; it may change at each resume and is in no key. A *face* setting belongs to
+the person who looks on.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from workspace.settings.fields import as_content as _content
 from workspace.settings.fields import as_input as _input
 from workspace.settings.fields import as_knob as _knob
 from workspace.settings.rule_names import switchable
+from workspace.settings.screen import ScreenSettings
 from workspace.settings.spending import PriceSettings, SpendingSettings
 from workspace.stages import STAGES as STAGES
 from workspace.stages import Stage
@@ -200,6 +202,7 @@ class Config(_Section):
     rules: RuleSettings = RuleSettings()
     spending: SpendingSettings = SpendingSettings()
     prices: PriceSettings = PriceSettings()
+    screen: ScreenSettings = ScreenSettings()
 
 
 class Setting(NamedTuple):

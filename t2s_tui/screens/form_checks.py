@@ -1,0 +1,183 @@
+"""What is right and wrong with what stands in the form, a sentence a field, and what the run would come to.
+
+Everything here looks at the disk and so runs beside the screen; nothing is written and no model is called.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from t2s_tui.models import Offer
+from t2s_tui.plan import Plan, plan_of
+from t2s_tui.screens.form_fields import LOCAL, Field, fields, settings_of
+from t2s_tui.text import plural
+from workspace.errors import T2SError
+from workspace.readers import Found, Skipped, stream_paths
+from workspace.runs.start import families
+from workspace.settings.config import SETTINGS, check_runnable, load_config
+from workspace.skills.skill import MAIN, load_skill
+
+NOWHERE = Path(os.devnull)  # a folder without settings: one field is checked by itself
+WORDS = {"fail": "failed", "pass": "passed", "unknown": "without a mark", "infra": "cut off"}
+LEARNS = {"error": ("fail",), "success": ("pass",), "combined": ("fail", "pass")}
+
+
+class Check(NamedTuple):
+    """`good`: right, wrong, or neither (None), and one sentence."""
+
+    good: bool | None
+    said: str
+
+
+class Findings(NamedTuple):
+    """By field what is right or wrong with it; the plan of the whole, or what still keeps it from starting."""
+
+    checks: dict[str, Check]
+    plan: Plan | None = None
+    lacks: str = ""
+
+
+def look_at(
+    typed: Mapping[str, str], local: bool, offers: Mapping[str, Offer], stale: Callable[[], bool]
+) -> Findings | None:
+    """Check every field, then the whole. None as soon as `stale` says that the form has changed meanwhile."""
+    checks: dict[str, Check] = {}
+    values = settings_of(typed)
+    for field in fields():
+        if stale():
+            return None
+        if field.key in values and (found := _look(field, values, offers, stale)):
+            checks[field.key] = found
+    if stale():
+        return None
+    return _whole(checks, {**values, LOCAL: True} if local else values)
+
+
+def _look(
+    field: Field, values: Mapping[str, object], offers: Mapping[str, Offer], stale: Callable[[], bool]
+) -> Check | None:
+    if fault := _fault(field.key, values[field.key]):
+        return Check(False, fault)
+    text = str(values[field.key])
+    match field.key:
+        case "skill.path":
+            return _skill(text)
+        case "skill.create" if not values.get("skill.about"):
+            return Check(False, "say what it is for, under about")
+        case "traces.paths":
+            return _traces(values, stale)
+        case "traces.labels":
+            there = Path(text).expanduser().is_file()
+            return Check(there, "there" if there else f"there is no file {text}")
+        case "domain.name":
+            return _domain(text, str(values.get("domain.family", "")))
+        case "endpoint.base_url":
+            offer = offers.get(text.rstrip("/"))
+            return Check(not offer.fault, offer.said) if offer else Check(None, _asking(values))
+        case "endpoint.model":
+            return _model(text, offers.get(str(values.get("endpoint.base_url", "")).rstrip("/")))
+        case "endpoint.api_key_env":
+            there = bool(os.environ.get(text))
+            return Check(there or None, "set" if there else f"{text} is not set in this terminal")
+        case _:
+            return Check(True, "")
+
+
+def _fault(key: str, value: object) -> str:
+    """What the settings themselves say about one value."""
+    try:
+        load_config(file=None, cwd=NOWHERE, env={}, flags={key: value})
+    except T2SError as error:
+        said = str(error).splitlines()[0].partition(": ")[2] or str(error)
+        return said.partition("; ")[2] or said  # which value of which setting stands right above
+    return ""
+
+
+def _skill(text: str) -> Check:
+    try:
+        skill = load_skill(Path(text).expanduser())
+    except T2SError as error:
+        return Check(False, str(error).removeprefix(f"{text}: "))
+    lines = plural(len((skill.text(MAIN) or "").splitlines()), "line")
+    more = f", {plural(len(skill.files), 'file')}" if len(skill.files) > 1 else ""
+    return Check(True, f"{skill.name}: {lines}{more}")
+
+
+def _traces(values: Mapping[str, object], stale: Callable[[], bool]) -> Check | None:
+    paths = [Path(str(path)).expanduser() for path in settings_paths(values["traces.paths"])]
+    labels = Path(str(values["traces.labels"])).expanduser() if "traces.labels" in values else None
+    formats, outcomes, skipped = Counter[str](), Counter[str](), 0
+    try:
+        for item in stream_paths(paths, labels):
+            if stale():
+                return None
+            match item:
+                case Found(format=name, trajectory=one):
+                    formats[name] += 1
+                    outcomes[one.outcome.status] += 1
+                case Skipped():
+                    skipped += 1
+                case _:
+                    pass
+    except T2SError as error:
+        return Check(False, str(error).splitlines()[0])
+    return _told(formats, outcomes, skipped, str(values.get("source", "error")))
+
+
+def _told(formats: Counter[str], outcomes: Counter[str], skipped: int, source: str) -> Check:
+    if not formats:
+        return Check(False, "no trajectory was recognised there")
+    found = plural(formats.total(), "trajectory", "trajectories")
+    parts = ", ".join(f"{n} {WORDS.get(status, status)}" for status, n in outcomes.most_common())
+    past = f"; {skipped} unreadable" if skipped else ""
+    said = f"{found} ({', '.join(formats)}): {parts}{past}"
+    if not any(outcomes[status] for status in LEARNS.get(source, ("fail",))):
+        return Check(False, f"{said}; none to learn from: name a file of labels, or learn from something else")
+    return Check(True, said)
+
+
+def settings_paths(value: object) -> tuple[object, ...]:
+    return tuple(value) if isinstance(value, tuple) else (value,)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+
+
+def _domain(name: str, family: str) -> Check:
+    if name == "house":
+        known = families()
+        if family and family not in known:
+            return Check(False, f"house has no family {family}; it has {', '.join(known)}")
+        return Check(True, f"family {family}" if family else f"families: {', '.join(known)}")
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return Check(True, "a folder of tasks")
+    return (
+        Check(None, "is looked for when the run starts")
+        if "." in name or ":" in name
+        else Check(False, f"no domain {name}")
+    )
+
+
+def _asking(values: Mapping[str, object]) -> str:
+    """What leaving the field does, and whether a key goes there."""
+    name = str(values.get("endpoint.api_key_env", SETTINGS["endpoint.api_key_env"].default))
+    return f"enter asks it for its models{f', with the key in {name}' if os.environ.get(name) else ''}"
+
+
+def _model(name: str, offer: Offer | None) -> Check:
+    if offer is None or offer.fault:
+        return Check(None, "")
+    return (
+        Check(True, "on offer") if name in offer.names else Check(False, f"not there; {offer.said.partition('; ')[2]}")
+    )
+
+
+def _whole(checks: dict[str, Check], values: Mapping[str, object]) -> Findings:
+    try:
+        loaded = load_config(file=None, cwd=Path.cwd(), env=os.environ, flags=values)
+        check_runnable(loaded)
+        return Findings(checks, plan_of(loaded.config))
+    except T2SError as error:
+        return Findings(checks, lacks=str(error))

@@ -1,0 +1,94 @@
+"""The fields of the form: which setting each is, how it is called, and which stand in one row."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from workspace.settings.settings import SETTINGS, STAGES, Setting
+
+LOCAL = "endpoint.local"
+
+
+class Field(NamedTuple):
+    """One field. `many`: several values, parted by spaces. `path`: completed from the disk."""
+
+    key: str
+    name: str
+    example: str = ""
+    many: bool = False
+    path: str = ""
+
+    @property
+    def id(self) -> str:
+        return id_of(self.key)
+
+    @property
+    def setting(self) -> Setting:
+        return SETTINGS[self.key]
+
+
+ROWS: tuple[tuple[Field, ...], ...] = (
+    (Field("skill.path", "skill folder", "skills/my-skill", path="folder"),),
+    (Field("skill.create", "or create", "name-of-a-skill"), Field("skill.about", "about", "what it is for")),
+    (Field("traces.paths", "traces", "traces/  (files or folders of trajectories)", many=True, path="any"),),
+    (
+        Field("domain.name", "or domain", "house", path="folder"),
+        Field("domain.family", "family", "date"),
+    ),
+    (Field("source", "learn from", "error"),),
+    (Field("endpoint.base_url", "base URL", "http://127.0.0.1:8000/v1"),),
+    (Field("endpoint.model", "model", "its name there"), Field("endpoint.api_key_env", "key in", "OPENAI_API_KEY")),
+)
+ADVANCED: tuple[tuple[Field, ...], ...] = (
+    (Field("run.seeds", "seeds"), Field("run.rounds", "rounds")),
+    (Field("merge.fan_in", "fan-in"), Field("endpoint.limit", "limit")),
+    (Field("spending.tokens", "token cap"), Field("spending.cost", "cost cap")),
+    (Field("prices.prompt", "price read"), Field("prices.completion", "written")),
+    (Field("domain.evolve", "tasks"), Field("domain.validation", "held out")),
+    (Field("domain.test", "test tasks"), Field("verdict.repeats", "repeats")),
+    (Field("sampling.temperature", "temperature"), Field("run.hold_after", "hold after")),
+    (Field("traces.labels", "labels", "labels.csv", path="any"),),
+    (Field("endpoint.also", "more servers", "http://127.0.0.1:8001/v1", many=True),),
+)
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "source": ("error", "success", "combined"),
+    "run.hold_after": STAGES,
+    "domain.name": ("house",),
+}
+
+
+def fields(rows: tuple[tuple[Field, ...], ...] = (*ROWS, *ADVANCED)) -> Iterator[Field]:
+    return (field for each in rows for field in each)
+
+
+def id_of(key: str) -> str:
+    return key.replace(".", "-").replace("_", "-")
+
+
+def settings_of(typed: Mapping[str, str]) -> dict[str, object]:
+    """What was typed, as settings take it; empty fields are left out."""
+    found: dict[str, object] = {}
+    for field in fields():
+        if text := typed.get(field.key, "").strip():
+            found[field.key] = words(text) if field.many else text
+    return found
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Values parted by spaces; one with spaces in it stands in quotes."""
+    try:
+        return tuple(shlex.split(text))
+    except ValueError:
+        return tuple(text.split())  # a quote that is still open
+
+
+def command(values: Mapping[str, object]) -> str:
+    """The command that does what the form does."""
+    said = ["t2s run"]
+    for key, value in values.items():
+        flag = SETTINGS[key].flag
+        shown = [shlex.quote(str(one)) for one in (value if isinstance(value, tuple) else (value,))]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        said.append(flag if value is True else f"{flag} {' '.join(shown)}")
+    return " ".join(said)
