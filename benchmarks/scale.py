@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import select
 import subprocess
 import sys
 import tempfile
@@ -28,9 +26,8 @@ import psutil
 
 from benchmarks.faults import rules
 from benchmarks.lab import T2S, lab, write_inputs
-from benchmarks.viewer import start
+from benchmarks.viewers import Size, attach
 from engine.llm.scripted.settings import Settings
-from workspace.runs.run import RunFolder
 
 PATIENCE = 3600.0
 BARS = {"ratio": 1.2, "RSS": 500.0, "attach": 1.0, "resume": 20.0}
@@ -94,13 +91,13 @@ def measure(folder: Path, count: int, limit: int) -> Cost:
         first.process.wait(30)
         seconds = time.monotonic() - began
         units, offset = kinds(run).count("unit.done"), (run / "journal.jsonl").stat().st_size
-        attach = first_paint(run)
+        painted = first_paint(run)
         resume, second = resumed(folder, run, offset)
         second.until(lambda: False)
     if kinds(run)[-1] != "run.finished":
         raise RuntimeError(f"the run ended with {kinds(run)[-1]}")
     memory = max(first.memory, second.memory)
-    return Cost(count, units, first.cpu, memory, seconds, attach, resume, first.cpu + second.cpu)
+    return Cost(count, units, first.cpu, memory, seconds, painted, resume, first.cpu + second.cpu)
 
 
 def t2s(folder: Path, *words: object) -> None:
@@ -139,18 +136,8 @@ def resumed(folder: Path, run: Path, offset: int) -> tuple[float, Watched]:
 
 def first_paint(run: Path) -> float:
     """Seconds until the viewer, started on a terminal of its own, has drawn the roster."""
-    began = time.monotonic()
-    child, terminal = start(RunFolder(run), 4, 100, 30)
-    seen = b""
-    try:
-        while b"AGENTS" not in seen and time.monotonic() - began < 60:
-            if select.select([terminal], [], [], 0.01)[0]:
-                seen += os.read(terminal, 65536)
-        return time.monotonic() - began
-    finally:
-        child.kill()
-        child.wait(10)
-        os.close(terminal)
+    with attach(run, Size(100, 30)) as viewer:
+        return viewer.wait_for(b"AGENTS", seconds=60)
 
 
 HEAD = f"{'traces':>7}{'units':>8}{'ms/unit':>9}{'ratio':>7}{'RSS MB':>8}{'attach s':>10}{'resume s':>10}{'CPU s':>8}"

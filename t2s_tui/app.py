@@ -23,9 +23,10 @@ from textual.timer import Timer
 
 from t2s_tui.feed import Changes, Feed
 from t2s_tui.ground import Ground
-from t2s_tui.keys import APP, bindings, keymap_file, known_ids, user_keymap, written
+from t2s_tui.keys import APP, REPLAY, bindings, keymap_file, known_ids, user_keymap, written
 from t2s_tui.notices import notice
 from t2s_tui.plan import Plan
+from t2s_tui.replay import Player, Replay
 from t2s_tui.screens.base import Base
 from t2s_tui.screens.estimate import EstimateScreen
 from t2s_tui.screens.help import HelpScreen, about
@@ -34,6 +35,7 @@ from t2s_tui.screens.runs import RunsScreen
 from t2s_tui.text import clock, count, plural, safe, unsaid
 from t2s_tui.theme import Look
 from t2s_tui.widgets.canvas import Span
+from t2s_tui.widgets.replay_bar import told
 from t2s_tui.widgets.status import Said
 from workspace.errors import T2SError
 from workspace.lessons.history import History
@@ -50,6 +52,7 @@ PATIENCE = 3.0
 class T2SApp(Ground):
     """`run` None opens the list of runs in `runs`. The value of `run` is the exit code for the shell.
 
+    With `replay` (its speed, and where it begins, 0…1) the record of `run` is played instead of what happens now.
     With a `plan` the app only asks whether it may begin, and ends; `agreed` is the answer.
 
     `manner` is how the person wants the screen, `fps` how often the whole of it follows; `readonly` forbids every
@@ -59,7 +62,7 @@ class T2SApp(Ground):
     TITLE = "t2s"
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"
-    BINDINGS = bindings(APP)
+    BINDINGS = bindings(APP, REPLAY)
     CSS = """
     Screen { background: $background; color: $foreground; }
     * { scrollbar-background: $surface; scrollbar-background-hover: $surface; scrollbar-background-active: $surface;
@@ -84,6 +87,7 @@ class T2SApp(Ground):
         run: RunFolder | None = None,
         *,
         plan: Plan | None = None,
+        replay: tuple[float, float] | None = None,
         fps: int | None = None,
         readonly: bool = False,
         now: Callable[[], float] = time.time,
@@ -99,6 +103,7 @@ class T2SApp(Ground):
         self.remapped: dict[str, str] = {}
         self._plan = plan
         self._first = run
+        self._replay_at = replay
         self._now = now
         self._framed = 0.0
         self._clock: Timer | None = None
@@ -115,7 +120,9 @@ class T2SApp(Ground):
             self.push_screen(EstimateScreen(self._plan), self._answered)
             return
         self.push_screen(RunsScreen(self.runs))
-        if self._first is not None:
+        if self._first is not None and self._replay_at is not None:
+            self.open_replay(self._first, *self._replay_at)
+        elif self._first is not None:
             self.open_run(self._first)
         self.restart_clock()
 
@@ -133,11 +140,34 @@ class T2SApp(Ground):
         self.presence.forget()
         self.push_screen(LiveScreen(self.feed))
 
+    def open_replay(self, run: RunFolder, speed: float = 1.0, start: float = 0.0) -> None:
+        """Show a run from its beginning, or from `start` (0…1 of its record), `speed` times as fast as it was."""
+        replay = Replay(run)
+        if not replay.player.end:
+            self.tell(f"nothing is on record of {run.id}", bad=True)
+            return
+        replay.player.run_at(speed)
+        replay.player.seek(start * replay.player.end)
+        self.feed = replay
+        self.push_screen(LiveScreen(replay))
+
+    @property
+    def replay(self) -> Replay | None:
+        """What is being replayed; None while the screens show what happens now."""
+        return self.feed if isinstance(self.feed, Replay) and not self.feed.live else None
+
+    def leave_replay(self) -> None:
+        """The list of runs is on the screen again: nothing plays behind it."""
+        if self.replay is not None:
+            self.feed = None
+
     def farewell(self) -> str:
         """What the normal screen says when the viewer is gone."""
         feed = self.feed
         if feed is None:
             return ""
+        if isinstance(feed, Replay):
+            return f"run {feed.run.id}  replayed to {clock(feed.player.at)} of {clock(feed.player.end)}"
         feed.poll()
         view = feed.view
         tokens = count(view.usage.prompt + view.usage.completion)
@@ -154,7 +184,7 @@ class T2SApp(Ground):
 
     def exit_code(self) -> int:
         """The run's own code once it has ended, 0 while it goes on, 1 when it lost its engine."""
-        if self.feed is None:
+        if self.feed is None or not self.feed.live:
             return 0
         if self.feed.view.ended:
             return self.feed.view.code if self.feed.view.code is not None else {"stopped": 3}.get(self.feed.state, 1)
@@ -232,11 +262,15 @@ class T2SApp(Ground):
     def badges(self) -> list[Span]:
         """What the header says at its right end."""
         found = self.link_badges()
-        return [*found, Span("read-only", "dim")] if self.readonly else found
+        found += [Span("read-only", "dim")] if self.readonly else []
+        if self.replay and not isinstance(self.screen, LiveScreen):
+            said = "".join(span.text for span in told(self.replay.player, self.look))
+            return [*found, Span(said, "you")]
+        return [*found, Span("replay", "you")] if self.replay else found
 
     def notice(self, feed: Feed) -> Said | None:
         """What the run needs from a person, or what came out of it."""
-        return notice(feed, self.look, readonly=self.readonly)
+        return notice(feed, self.look, readonly=self.readonly or not feed.live)
 
     # --- leaving --------------------------------------------------------------------------------------------------
 
@@ -274,10 +308,41 @@ class T2SApp(Ground):
         for sign in (signal.SIGHUP, signal.SIGTERM):
             loop.add_signal_handler(sign, self.leave, 128 + sign)
 
+    # --- replays --------------------------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The keys of a replay are there while one is shown."""
+        return self.replay is not None if action.startswith("replay_") else super().check_action(action, parameters)
+
+    def action_replay_play(self) -> None:
+        self._replayed(lambda player: player.toggle())
+
+    def action_replay_leap(self, by: int) -> None:
+        self._replayed(lambda player: player.leap(by))
+
+    def action_replay_speed(self, by: int) -> None:
+        self._replayed(lambda player: player.faster(by))
+
+    def action_replay_stage(self, by: int) -> None:
+        if self.replay is not None:
+            timeline = self.replay.timeline
+            self._replayed(lambda player: player.seek(timeline.turn(player.at, by)))
+
+    def _replayed(self, act: Callable[[Player], None]) -> None:
+        """Do it, and show it at once."""
+        if self.replay is not None:
+            act(self.replay.player)
+            changes = self.replay.poll()
+            if isinstance(self.screen, Base):
+                self.screen.pull(changes)
+
     # --- talking to people ----------------------------------------------------------------------------------------
 
     def may_write(self) -> bool:
         """False, with a notice, when this viewer only reads."""
+        if self.replay is not None:
+            self.tell(f"a replay changes nothing; `t2s attach {self.replay.run.id}` shows the run itself")
+            return False
         if self.readonly:
             self.tell("this run is shown read-only")
         return not self.readonly

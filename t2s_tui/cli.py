@@ -33,6 +33,7 @@ COMMANDS: dict[str, Command] = {
     "demo": Command("evolve", "the embedded model evolves a small skill in front of your eyes"),
     "run": Command("evolve", "evolve a skill from traces or tasks"),
     "attach": Command("runs", "watch a run from any terminal"),
+    "replay": Command("runs", "watch a run again from its beginning, at any speed"),
     "ls": Command("runs", "list the runs"),
     "show": Command("runs", "the summary of a run"),
     "pause": Command("control", "pause a run; what is in flight finishes"),

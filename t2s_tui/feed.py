@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from itertools import islice
 from math import ceil
 from typing import NamedTuple
@@ -16,13 +17,13 @@ from typing import NamedTuple
 from t2s_tui.people import People
 from t2s_tui.prose import Prose, readable
 from t2s_tui.text import clock, safe_lines, wrap
-from workspace.files import read_from
+from workspace.files import read_from, size_of
 from workspace.reports.summary import Asked, asked
 from workspace.runs import events as e
-from workspace.runs.events import STAGES, Stage
+from workspace.runs.events import STAGES, Event, Stage
 from workspace.runs.journal import read_events
 from workspace.runs.live import LiveReader
-from workspace.runs.run import RunFolder, alive, load_view
+from workspace.runs.run import Loaded, RunFolder, alive, load_view
 from workspace.runs.view import ENDED, AgentRow, NodeRow, RunView, Usage
 
 LINES = 200
@@ -64,9 +65,9 @@ class Tail:
         *whole, rest = (self._open + text).replace("\r\n", "\n").split("\n")
         self._lines.extend(line[:LINE] for line in whole[-LINES:])
         self._open = rest
-        while len(self._open) > LINE:
-            self._lines.append(self._open[:LINE])
-            self._open = self._open[LINE:]
+        pieces = [self._open[at : at + LINE] for at in range(0, len(self._open), LINE)]
+        self._lines.extend(pieces[:-1][-LINES:])
+        self._open = pieces[-1] if pieces else ""
 
     def rows(self, cells: int, height: int) -> list[str]:
         """The last `height` safe rows, wrapped to `cells`."""
@@ -87,11 +88,16 @@ class Tail:
     def _wrapped(self, cells: int, height: int) -> list[str]:
         rows: deque[str] = deque()
         for line in (self._open, *reversed(self._lines)):
-            for part in reversed(safe_lines(line)):
-                rows.extendleft(reversed(wrap(part, cells)))
+            rows.extendleft(reversed(_wrapped(line, cells)))
             if len(rows) >= height:
                 break
         return list(rows)[-height:]
+
+
+@lru_cache(1024)
+def _wrapped(line: str, cells: int) -> tuple[str, ...]:
+    """The rows of one line. Only the open line of each agent is another one in the next frame."""
+    return tuple(row for part in safe_lines(line) for row in wrap(part, cells))
 
 
 class Changes(NamedTuple):
@@ -118,10 +124,13 @@ class Left(NamedTuple):
 class Feed:
     """Follows one run. `clock` gives wall-clock seconds; pictures and tests pass their own."""
 
+    live = True
+    """Does it show what happens now? A replay does not."""
+
     def __init__(self, run: RunFolder, clock: Callable[[], float] = time.time) -> None:
         self.run = run
         self._clock = clock
-        loaded = load_view(run)
+        loaded = self._beginning()
         self.view: RunView = loaded.view
         self._offset = loaded.offset
         self.asked: Asked = asked(run)
@@ -198,6 +207,10 @@ class Feed:
         """What `agent` said last; empty when nothing is known."""
         return self.tails.get(agent) or Tail()
 
+    def conversation(self, agent: str) -> int:
+        """How many bytes of an agent's conversation file there are at this moment."""
+        return size_of(self.run.agent(agent))
+
     def words(self, agent: str) -> str:
         """The newest line of an agent that is known, from its stream or else from the journal."""
         row = self.view.agents.get(agent)
@@ -239,9 +252,17 @@ class Feed:
         rest = row.units - over
         return Left(rest / max(rates) * 0.9, rest / min(rates) * 1.2 + 1, stage)
 
+    def _beginning(self) -> Loaded:
+        """The view that the first poll goes on from."""
+        return load_view(self.run)
+
+    def _ahead(self) -> Iterator[tuple[Event, int]]:
+        """The events that have not been taken yet, each with the byte offset behind it."""
+        return read_events(self.run.journal, self._offset)
+
     def _take_events(self) -> int:
         taken = 0
-        for event, after in islice(read_events(self.run.journal, self._offset), AT_ONCE):
+        for event, after in islice(self._ahead(), AT_ONCE):
             self.view.apply(event)
             self.asked = self.asked.after(event)
             self._offset = after
@@ -265,9 +286,12 @@ class Feed:
             self.tails[piece.agent] = tail
             tail.say(piece.text, piece.new)
             spoke.add(piece.agent)
+        self._drop_old_tails()
+        return frozenset(spoke)
+
+    def _drop_old_tails(self) -> None:
         for agent in list(islice(self.tails, max(0, len(self.tails) - TAILS))):
             del self.tails[agent]
-        return frozenset(spoke)
 
     def look(self) -> bool:
         """Is there an engine at this moment? Before something that depends on it."""
@@ -282,9 +306,7 @@ class Feed:
 
 def _recent_rates(run: RunFolder) -> list[float]:
     """Tokens a second of the last minutes, so that a screen that comes late has its curve at once."""
-    if not run.journal.exists():
-        return []
-    start = max(0, run.journal.stat().st_size - _RECENT)
+    start = max(0, size_of(run.journal) - _RECENT)
     tail = read_from(run.journal, start, _RECENT).splitlines()[1 if start else 0 :]
     found = (e.load_event(line) for line in tail if b'"usage.counted"' in line)
     return [event.rate for event in found if isinstance(event, e.UsageCounted)][-HISTORY:]

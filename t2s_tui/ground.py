@@ -28,7 +28,7 @@ from t2s_tui.feed import Feed
 from t2s_tui.palettes import PALETTES
 from t2s_tui.pen import Exact
 from t2s_tui.presence import Presence, need, need_sentence, window_title
-from t2s_tui.text import plural, safe
+from t2s_tui.text import harmless, plural, safe
 from t2s_tui.theme import Look, chosen_look, textual_theme
 from t2s_tui.widgets.canvas import Canvas, Span
 from t2s_tui.widgets.guard import Harmless
@@ -162,7 +162,7 @@ class Ground(Textual[int]):
             self._titled, self._titled_at = text, now
             if terminal.has_title(os.environ):
                 self._send(terminal.title(text))
-        if self.feed is not None and self.presence.calls(need(self.feed)):
+        if self.feed is not None and self.feed.live and self.presence.calls(need(self.feed)):
             self._call(need_sentence(self.feed))
 
     def _forget_title(self, _app: object) -> None:
@@ -195,6 +195,7 @@ class Ground(Textual[int]):
         if not text:
             self.tell("nothing to copy here")
             return
+        text = harmless(text)
         self.copy_to_clipboard(text)
         path = Path(os.environ.get("XDG_RUNTIME_DIR") or "/tmp") / f"t2s-copy-{os.getuid()}.txt"
         try:

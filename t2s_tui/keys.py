@@ -75,6 +75,7 @@ RUN = (
     Key("run.stop", "X", "stop", "X", "stop", "Stop the run after asking; it can be resumed later."),
     Key("run.diff", "d", "diff", "d", "diff", "What the candidate changes in the skill."),
     Key("run.verdict", "v", "verdict", "v", "verdict", "What the held-out tasks say."),
+    Key("run.replay", "w", "replay", "w", "watch again", "The run from its beginning, at any speed."),
     Key("run.home", "escape", "back", "esc", "all runs", "Back to the list of runs."),
     Key("copy", "y", "copy", "y", "copy", "Copy what the cursor is on (also written to a file)."),
 )
@@ -90,6 +91,17 @@ PANELS = (
     Key("panel.follow", "f", "follow", "f", "follow", "Let the cursor follow what is newest."),
     Key("panel.sort", "s", "sort", "s", "sort", "Sort by something else."),
     Key("panel.ideas", "i", "ideas", "i", "ideas", "Lessons, or the ideas the merges have made of them."),
+)
+REPLAY = (
+    Key("replay.play", "space", "replay_play", "space", "play", "Let the replay pause, or go on."),
+    Key("replay.back", "left", "replay_leap(-1)", "←", "back", "Back by five seconds, or a fiftieth of a long run."),
+    Key("replay.on", "right", "replay_leap(1)", "→", "on", "On by as much."),
+    Key("replay.slower", "left_square_bracket", "replay_speed(-1)", "[", "slower", "Half as fast."),
+    Key("replay.faster", "right_square_bracket", "replay_speed(1)", "]", "faster", "Twice as fast."),
+    Key("replay.stage-back", "left_curly_bracket", "replay_stage(-1)", "{", "stage before", "To where a stage began."),
+    Key(
+        "replay.stage-on", "right_curly_bracket", "replay_stage(1)", "}", "stage after", "To where the next one begins."
+    ),
 )
 LESSON = (
     Key("lesson.edit", "e", "edit", "e", "edit", "Edit the lesson here."),
@@ -110,6 +122,7 @@ RUNS = (
     Key("runs.delete", "D,delete", "delete", "D", "delete", "Delete a run and all it holds, after asking."),
     Key("runs.sort", "s", "sort", "s", "sort", "Sort by age, state, skill or verdict."),
     Key("runs.copy", "y", "copy", "y", "copy", "Copy the command that attaches to the run."),
+    Key("runs.replay", "w", "replay", "w", "watch again", "The run from its beginning, at any speed."),
     Key("runs.resume", "R", "resume_engine", "R", "resume", "Start an engine for the run under the cursor."),
 )
 FORM = (
@@ -131,6 +144,7 @@ GROUPS: Mapping[str, tuple[Key, ...]] = {
     "Moving": MOVE + CHOOSE + FIND + READ + SORT + DIFF,
     "Panels": PANELS,
     "The run": RUN,
+    "The replay": REPLAY,
     "Lessons": LESSON,
     "Editing a lesson": EDITOR,
     "The list of runs": RUNS,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from t2s_tui.text import cut, safe, unsaid
+from t2s_tui.text import LONGEST, cut, safe, unsaid
 from workspace.runs import events as e
 from workspace.runs.events import Event
 from workspace.runs.view import RunView
@@ -18,7 +18,7 @@ BY_CONSTRUCTION = (
 FOLD = 10.0
 """Seconds in which an agent's retries are told once."""
 REASON = 72
-_PLACE = re.compile(r"(?:[\w.-]+ at )?\w+://\S*[^\s:;,.)](?: \(model [^)]*\))?")
+_PLACE = re.compile(r"(?:(?<![\w.-])[\w.-]+ at )?(?<!\w)\w+://\S*[^\s:;,.)](?: \(model [^)]*\))?")
 
 
 class Narrator:
@@ -168,7 +168,7 @@ def turned(event: e.KnobTurned) -> str:
 
 def brief(reason: str) -> str:
     """What went wrong without the address, which every such line would repeat."""
-    return cut(safe(_PLACE.sub("the endpoint", reason)), REASON)
+    return cut(safe(_PLACE.sub("the endpoint", reason[:LONGEST])), REASON)
 
 
 def summary_lines(table: dict[str, Any]) -> list[str]:
@@ -185,7 +185,7 @@ def summary_lines(table: dict[str, Any]) -> list[str]:
     lines += verdict_lines(table["verdict"])
     if table["result"]:
         lines.append(f"  skill     {table['result']}")
-    return lines
+    return [safe(line) for line in lines]
 
 
 def verdict_lines(verdict: dict[str, Any] | None) -> list[str]:
@@ -199,7 +199,7 @@ def verdict_lines(verdict: dict[str, Any] | None) -> list[str]:
     test = verdict["test"]
     if test["n"]:
         lines.append(f"  test      {test['baseline']:.0%} → {test['candidate']:.0%} on {_count(test['n'], 'task')}")
-    return lines
+    return [safe(line) for line in lines]
 
 
 def said_by_hand(said: Mapping[str, Any]) -> str:

@@ -7,14 +7,21 @@ from t2s_tui.text import safe, unsaid
 from t2s_tui.theme import Look
 from t2s_tui.widgets.status import Said
 
+LOOK = "v verdict  d diff"
+
 
 def notice(feed: Feed, look: Look, *, readonly: bool) -> Said | None:
-    """What the run needs from a person, or what came out of it."""
+    """What the run needs from a person, or what came out of it; who only reads is offered nothing else to do."""
+    said = _said(feed, look)
+    return said._replace(then="") if said and readonly and said.then != LOOK else said
+
+
+def _said(feed: Feed, look: Look) -> Said | None:
     view, due = feed.view, feed.people.due
     match feed.state:
         case "finished" | "stopped" | "incomplete" if due.anything:
             return Said("Lessons were changed: what they led to is out of date.", "you", "R makes it again", "due")
-        case "lost" if not readonly:
+        case "lost":
             return Said("The engine is gone; everything finished is kept.", "bad", "R resumes")
         case "paused":
             then = "goes on by itself; space keeps it paused" if feed.waits_for_endpoint else "space goes on"
@@ -30,7 +37,7 @@ def notice(feed: Feed, look: Look, *, readonly: bool) -> Said | None:
         case "finished" if view.verdict is not None:
             mark = look.mark(view.verdict.decision)
             said = f"{mark.word}: {unsaid(view.verdict.sentence, view.verdict.decision)}"
-            return Said(said, mark.ink, "v verdict  d diff", view.verdict.decision)
+            return Said(said, mark.ink, LOOK, view.verdict.decision)
         case _ if view.endpoint_lost and not view.ended:
             then = "the others go on" if feed.state == "running" and not feed.waits_for_endpoint else ""
             return Said(f"{', '.join(view.lost)} does not answer: {view.endpoint_lost}", "bad", then)

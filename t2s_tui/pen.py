@@ -21,6 +21,8 @@ _MOVES = re.compile(r"(?:\x1b\[[0-9;]*H|\r?\n)*")
 _MARKS = frozenset(("1", "2", "3", "4", "5", "6", "7", "8", "9", "21", "51", "52", "53"))
 _LENGTH = {"2": 5, "5": 3}
 """How many numbers an extended colour takes, by the kind after 38 or 48."""
+_NARROW = frozenset((*map(chr, (*range(0x20, 0x7F), *range(0x2010, 0x2028), *range(0x2500, 0x25FD))), *"›·→✓✗×"))
+"""Characters of one cell that pictures of ours are made of; others may be wider, or have no width."""
 
 
 class Pen(NamedTuple):
@@ -113,7 +115,7 @@ class Exact(ChopsUpdate):
 
 def _whole(strip: Strip, left: int, right: int) -> tuple[int, int]:
     """From `left` to `right`, wider by the half of a character that would be cut in two."""
-    if (text := strip.text).isascii():
+    if _NARROW.issuperset(text := strip.text):
         return left, right
     at = 0
     for char in text:

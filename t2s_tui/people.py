@@ -58,8 +58,8 @@ class People:
     def cost(self, lesson: str, view: RunView) -> Redo:
         """What a change of this one lesson would make again. Raises `InputError` for a plan that does not parse."""
         key = (lesson, self.version, view.stages["propose"].done, view.stages["merge"].done, view.state)
-        if key != self._priced[0] and workplace(self._run):
-            number = int(self._run.rounds()[-1].path.name)
+        if key != self._priced[0] and (seed := workplace(self._run)):
+            number = int(seed.path.parent.name)
             self._priced = (key, redo_in(self._run, number, 0, [unit_of(lesson)]))
         return self._priced[1]
 
@@ -75,14 +75,14 @@ class People:
         return True
 
     def _read_due(self, seed: SeedFolder, view: RunView) -> bool:
-        prefix = prefix_of(int(self._run.rounds()[-1].path.name), 0)
+        last = RoundFolder(seed.path.parent)
+        prefix = prefix_of(int(last.path.name), 0)
         mine = {name for patch in view.patches if (name := patch.removeprefix(prefix)).startswith("H")}
         touched = self._touched | mine | {row.id for row in view.lessons.values() if row.touched}
         made = (self.version, len(view.patches), view.stages["propose"].done, view.stages["merge"].done, view.state)
         if not touched or made == self._made:
             return False
         self._made = made
-        last = self._run.rounds()[-1]
         before, self.due = self.due, _due(self._run, last, seed, touched)
         self.due_nodes = frozenset(prefix + node for node in self.due.merges)
         return self.due != before

@@ -21,6 +21,8 @@ def window_title(feed: Feed | None, look: Look) -> str:
     """`t2s › xlsx ● 143/200 analyse`; `t2s` without a run."""
     if feed is None:
         return "t2s"
+    if not feed.live:
+        return f"t2s {look.glyphs.crumb} {safe(feed.view.skill or feed.run.id, 40)} replay"
     state = feed.state
     at_work = f"{look.glyph(state)} {_progress(feed) if state == 'running' else ''}".rstrip()
     said = at_work if at_work != look.glyph(state) else f"{at_work} {look.mark(state).word}"

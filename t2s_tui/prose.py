@@ -59,7 +59,7 @@ class Prose:
                 self._within.append(part)
                 self._separator = "\n" if part == "{" else self._separator
             case "}" | "]":
-                self._within = self._within[:-1]
+                del self._within[-1:]
             case ",":
                 self._separator = ", " if self._within[-1:] == ["["] else "\n"
             case ":":

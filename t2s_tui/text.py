@@ -66,10 +66,16 @@ def _few_marks(text: str) -> str:
     out: list[str] = []
     marks = 0
     for char in text:
-        marks = marks + 1 if unicodedata.combining(char) else 0
+        marks = marks + 1 if unicodedata.category(char) in ("Mn", "Me") else 0
         if marks <= 2:
             out.append(char)
     return "".join(out)
+
+
+def harmless(text: str) -> str:
+    """Text of any length for a clipboard: every line and tab stays, what could act on the place it is pasted into goes."""
+    plain = _ESCAPES.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
+    return "".join(c if c in "\n\t" or c.isprintable() else _printable(c) for c in plain)
 
 
 def escaped(text: str) -> str:

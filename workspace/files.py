@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import json
 import os
 import secrets
 import shutil
@@ -24,6 +25,8 @@ import tomli_w
 
 from workspace.errors import DiskError, InputError, at
 
+MOST = 10**15
+"""Below this is every number of a run: beyond it floats are no longer exact, and some sums of them no number."""
 FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
 
 
@@ -42,6 +45,8 @@ def read_bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:  # ids come out of other files
+        raise InputError(f"cannot read {path}: no file can have this name") from error
 
 
 def read_text(path: Path) -> str:
@@ -78,6 +83,15 @@ def read_lines(path: Path) -> Iterator[str]:
                 yield line.rstrip("\r\n")
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
+
+
+def parse_json(text: str | bytes) -> Any:
+    """The value of a JSON text that somebody else may have written. Raises `ValueError` for everything that is none, is
+    nested too deeply, or holds a number that is none (NaN) or as large as `MOST`."""
+    try:
+        return _JSON.decode(text.decode() if isinstance(text, bytes) else text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
 
 
 def parse_toml(text: str, where: Path | str) -> dict[str, Any]:
@@ -215,8 +229,32 @@ def read_from(path: Path, offset: int, limit: int = 1 << 20) -> bytes:
         with path.open("rb") as file:
             file.seek(offset)
             return file.read(limit)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return b""
+
+
+def is_file(path: Path) -> bool:
+    """Is there a file that can be looked at? No for a name that no file can have: ids come out of other files."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def size_of(path: Path) -> int:
+    """The bytes of a file; 0 when there is none."""
+    try:
+        return path.stat().st_size
+    except (OSError, ValueError):
+        return 0
+
+
+def changed_at(path: Path) -> float:
+    """When a file was last changed, in seconds of the wall clock; 0 when there is none."""
+    try:
+        return path.stat().st_mtime
+    except (OSError, ValueError):
+        return 0.0
 
 
 def walk(folder: Path) -> Iterator[Path]:
@@ -284,6 +322,25 @@ async def _fsync(handle: int) -> None:
     import asyncio
 
     await asyncio.to_thread(os.fsync, handle)
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > 16 or not -MOST < (number := int(digits)) < MOST:
+        raise ValueError("a number in it is too large")
+    return number
+
+
+def _real(digits: str) -> float:
+    if not -MOST < (number := float(digits)) < MOST:
+        raise ValueError("a number in it is too large")
+    return number
+
+
+def _no_number(word: str) -> float:
+    raise ValueError(f"{word} is no number")
+
+
+_JSON = json.JSONDecoder(parse_int=_whole, parse_float=_real, parse_constant=_no_number)
 
 
 def _line_in_message(message: str) -> int | None:

@@ -51,7 +51,7 @@ class Verdict(BaseModel):
     that the verdict is on (s0, s1, …).
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
     decision: Decision
     sentence: str
     baseline: float | None = None

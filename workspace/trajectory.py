@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from workspace.errors import TraceError, at
+from workspace.files import parse_json
 
 FORMAT = "t2s.trajectory/1"
 
@@ -99,7 +100,7 @@ def parse_rows(lines: Iterable[str], where: Path | str) -> Trajectory:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = parse_json(line)
             if "format" in row:
                 header = row
             elif "outcome" in row:

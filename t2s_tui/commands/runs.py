@@ -12,6 +12,7 @@ from t2s_tui.commands.common import (
     add_json,
     add_run,
     add_runs,
+    add_screen,
     example,
     face,
     manner,
@@ -30,6 +31,8 @@ from workspace.files import remove
 from workspace.reports.summary import STOPPING, by_hand, first_skill, result_skill, short_summary, summary
 from workspace.runs.run import RunFolder, alive, runs_in
 from workspace.skills.skill import load_skill
+
+FASTEST = 1000.0
 
 
 def configure_ls(parser: argparse.ArgumentParser) -> None:
@@ -51,6 +54,16 @@ def configure_attach(parser: argparse.ArgumentParser) -> None:
     add_run(parser)
     add_faces(parser)
     parser.set_defaults(act=_attach)
+
+
+def configure_replay(parser: argparse.ArgumentParser) -> None:
+    example(parser, "t2s replay last --speed 8 --from 40%")
+    add_run(parser)
+    parser.add_argument("--speed", type=_speed, default=1.0, metavar="X", help="times as fast as it was (default: 1)")
+    begins = "where to begin: 90, 1:30, 1:02:00, or 40%% of the record"
+    parser.add_argument("--from", dest="start", default="0", metavar="TIME", help=begins)
+    add_screen(parser)
+    parser.set_defaults(act=_replay)
 
 
 def configure_rm(parser: argparse.ArgumentParser) -> None:
@@ -109,6 +122,22 @@ def _attach(arguments: argparse.Namespace) -> int:
     wanted = manner(arguments)
     with Interrupts() as interrupts:
         return show(the_run(arguments), face(arguments), None, interrupts, manner=wanted)
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    from t2s_tui.commands.screen import open_replay
+
+    return open_replay(the_run(arguments), manner(arguments), arguments.speed, arguments.start)
+
+
+def _speed(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= FASTEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is no speed; say a number up to {FASTEST:.0f}, such as 0.5 or 8")
+    return value
 
 
 def _rm(arguments: argparse.Namespace) -> int:

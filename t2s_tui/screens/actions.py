@@ -19,6 +19,8 @@ from workspace.errors import T2SError
 from workspace.runs.wishes import Wish, WishKind, leave_wish
 
 OVER = ("finished", "incomplete", "stopped", "failed", "lost")
+WRITES = ("pause", "pause_now", "resume_engine", "retry", "budget", "limit", "stop", "replay")
+"""Actions on the run itself: a replay has no such keys, so that they are free for its own."""
 
 
 class RunActions(Base):
@@ -30,6 +32,14 @@ class RunActions(Base):
     def copied(self) -> str:
         """What `y` copies."""
         return ""
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in WRITES and not self.feed.live:
+            return False
+        return super().check_action(action, parameters)
+
+    def action_replay(self) -> None:
+        self.t2s.open_replay(self.feed.run)
 
     def action_pause(self) -> None:
         match self.feed.state:

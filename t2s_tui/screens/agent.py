@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +18,7 @@ from t2s_tui.widgets.find import FindBar
 from t2s_tui.widgets.panel import Reader
 from t2s_tui.widgets.status import Footer, Header, Hint
 from workspace.errors import T2SError
-from workspace.files import read_from, read_text
+from workspace.files import is_file, parse_json, read_from, read_text
 from workspace.runs.run import RunFolder
 from workspace.trajectory import load_trajectory
 
@@ -134,8 +133,7 @@ class AgentScreen(RunActions):
     def _read(self) -> None:
         """Take the file in when it has grown, and the stream when it has moved."""
         talk = self.query_one(Talk)
-        path = self.feed.run.agent(self.agent)
-        size = path.stat().st_size if path.is_file() else 0
+        path, size = self.feed.run.agent(self.agent), self.feed.conversation(self.agent)
         tail = self.feed.tail(self.agent)
         if (size, tail.version) == (self._read_size, self._version):
             return
@@ -189,15 +187,15 @@ class TrajectoryScreen(Base):
 
 
 def conversation(path: Path, size: int) -> list[Message]:
-    """The messages of `agents/<id>.jsonl`; of a very long one its end."""
+    """The messages in the first `size` bytes of `agents/<id>.jsonl`; of a very long one those at its end."""
     start = max(0, size - MOST)
-    lines = read_from(path, start, MOST).splitlines()[1 if start else 0 :]
+    lines = read_from(path, start, size - start).splitlines()[1 if start else 0 :]
     return [message for line in lines if (message := _message(line))]
 
 
 def _message(line: bytes) -> Message | None:
     try:
-        row: dict[str, Any] = json.loads(line)
+        row: dict[str, Any] = parse_json(line)
         seconds = f"{row['seconds']:.1f} s  " if row.get("seconds") else ""
         tokens = f"{row['tokens']} tokens  " if row.get("tokens") else ""
         finish = str(row.get("finish") or "") if row.get("finish") not in (None, "stop") else ""
@@ -215,7 +213,7 @@ def trajectory_messages(run: RunFolder, trajectory: str) -> tuple[str, list[Mess
     """A one-line summary and the steps as messages; an unreadable file tells its reason instead."""
     for round_folder in reversed(run.rounds()):
         path = round_folder.trajectory(trajectory)
-        if path.is_file():
+        if is_file(path):
             try:
                 loaded = load_trajectory(read_text(path), path)
             except T2SError as error:

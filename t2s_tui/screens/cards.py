@@ -12,6 +12,7 @@ from t2s_tui.theme import Look
 from t2s_tui.who import who
 from t2s_tui.widgets.canvas import Span
 from workspace.errors import T2SError
+from workspace.files import changed_at, size_of
 from workspace.runs.decision import decision_file, judged_round, read_decision, stands
 from workspace.runs.events import STAGES
 from workspace.runs.run import RunFolder, alive, load_view, runs_in
@@ -30,7 +31,7 @@ class Print(NamedTuple):
 
     size: int
     alive: bool
-    decided: int
+    decided: float
 
 
 class Card(NamedTuple):
@@ -79,21 +80,20 @@ def cards_of(folder: Path, known: Mapping[str, Card], show: Callable[[dict[str, 
 
 
 def _known(known: Mapping[str, Card], run: RunFolder, print_: Print) -> Card:
-    return known.get(run.id) or Card(run, print_, READING, began=run.config.stat().st_mtime)
+    return known.get(run.id) or Card(run, print_, READING, began=changed_at(run.config))
 
 
 def _print(run: RunFolder) -> Print:
     decisions = (decision_file(each) for each in run.rounds())
-    return Print(
-        run.journal.stat().st_size if run.journal.is_file() else 0,
-        alive(run),
-        sum(file.stat().st_mtime_ns for file in decisions if file.is_file()),
-    )
+    return Print(size_of(run.journal), alive(run), sum(map(changed_at, decisions)))
 
 
 def read_card(run: RunFolder, print_: Print) -> Card:
     """What the journal (or the view saved beside it) and a person's decision say."""
-    view = load_view(run).view
+    try:
+        view = load_view(run).view
+    except OSError:
+        return Card(run, print_, "", began=changed_at(run.config))  # its preview says why
     word, by = _decision(run) if print_.decided else ("", "")
     use = view.usage
     return Card(
@@ -174,9 +174,9 @@ class Column(NamedTuple):
 
 
 COLUMNS = (
-    Column(118, "dim", lambda card: fit(card.run.id, 32) + " "),
+    Column(110, "dim", lambda card: fit(card.run.id, 32) + " "),
     Column(0, "bright", lambda card: fit(card.skill, 16) + " "),
-    Column(98, "dim", lambda card: fit(card.model, 16) + " "),
+    Column(127, "dim", lambda card: fit(card.model, 16) + " "),
     Column(0, "text", lambda card: fit(card.progress, 17) + " "),
 )
 

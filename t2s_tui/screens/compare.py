@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from textual import events
@@ -19,7 +18,7 @@ from t2s_tui.widgets.canvas import Line, Span
 from t2s_tui.widgets.find import FindBar
 from t2s_tui.widgets.status import Footer, Header, Hint
 from workspace.errors import T2SError
-from workspace.files import read_lines, read_text
+from workspace.files import parse_json, read_lines, read_text
 from workspace.runs.run import RoundFolder
 from workspace.trajectory import Trajectory, load_trajectory
 
@@ -125,7 +124,7 @@ def tries_of(folder: Path, task: str) -> list[Path]:
 
 def _task(file: Path) -> str:
     try:
-        return str(json.loads(next(iter(read_lines(file)), "{}")).get("task", ""))
+        return str(parse_json(next(iter(read_lines(file)), "{}")).get("task", ""))
     except (ValueError, AttributeError):
         return ""
 

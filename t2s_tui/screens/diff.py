@@ -170,7 +170,7 @@ class DiffScreen(RunActions):
         self._diff.focus()
 
     def hints(self) -> Sequence[Hint]:
-        keys = [("esc", "back"), ("j k", "move"), ("b", "blame"), ("enter", "edit"), ("/", "find"), ("v", "verdict")]
+        keys = [("esc", "back"), ("j k", "move"), ("b", "blame"), ("enter", "open edit"), ("/", "find"), ("v", "verdict")]
         return [Hint(*pair) for pair in [*keys, ("y", "copy")]]
 
     def action_blame(self) -> None:

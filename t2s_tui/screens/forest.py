@@ -40,8 +40,9 @@ def axis(rows: Sequence[Measured], cells: int) -> Axis:
     ends = [x for r in rows for x in (r.difference, *(r.interval or ()))]
     low, high = min([0.0, *ends]), max([0.0, *ends])
     most = max(2, cells // 9)
-    spans = {step: (floor(low / step + NEARLY), ceil(high / step - NEARLY)) for step in STEPS}
-    step = next((step for step, (first, last) in spans.items() if last - first <= most), STEPS[-1])
+    steps = (*STEPS, max(STEPS[-1], float(ceil((high - low) / most))))  # scores may be in points
+    spans = {step: (floor(low / step + NEARLY), ceil(high / step - NEARLY)) for step in steps}
+    step = next((step for step, (first, last) in spans.items() if last - first <= most), steps[-1])
     first, last = spans[step] if len(set(spans[step])) > 1 else (-1, 1)
     return Axis(first * step, last * step, step, cells)
 

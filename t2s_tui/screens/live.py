@@ -11,6 +11,7 @@ from textual.geometry import Size
 
 from t2s_tui.feed import Changes, Feed
 from t2s_tui.keys import LESSON, PANELS, bindings
+from t2s_tui.replay import Replay
 from t2s_tui.screens.actions import RunActions
 from t2s_tui.screens.agent import AgentScreen
 from t2s_tui.screens.lesson import LessonScreen
@@ -23,6 +24,7 @@ from t2s_tui.widgets.machine import Machine
 from t2s_tui.widgets.merge_tree import MergeTree
 from t2s_tui.widgets.panel import ListPanel, Panel
 from t2s_tui.widgets.pool import Pool
+from t2s_tui.widgets.replay_bar import ReplayBar
 from t2s_tui.widgets.roster import Roster
 from t2s_tui.widgets.status import EndpointLine, Footer, Header, Hint, Notice, Tab, TabLine
 from t2s_tui.widgets.wall import Wall
@@ -54,7 +56,7 @@ class LiveScreen(RunActions, LessonActions):
     CSS = """
     LiveScreen { layers: base; }
     LiveScreen #header { height: 2; }
-    LiveScreen #notice, LiveScreen #tabs, LiveScreen #endpoint, LiveScreen #footer { height: 1; }
+    LiveScreen #notice, LiveScreen #tabs, LiveScreen #endpoint, LiveScreen #footer, LiveScreen #replay { height: 1; }
     LiveScreen #left { width: 62%; }
     LiveScreen #right { width: 1fr; padding-left: 1; }
     LiveScreen #roster { height: 40%; }
@@ -97,6 +99,7 @@ class LiveScreen(RunActions, LessonActions):
                 yield MergeTree(feed)
                 yield Machine(feed)
         yield EndpointLine(feed)
+        yield ReplayBar(self._replay)
         yield Footer(self.hints)
         yield FindBar()
         yield TooSmall()
@@ -107,6 +110,10 @@ class LiveScreen(RunActions, LessonActions):
 
     def on_resize(self, event: events.Resize) -> None:
         self._arrange()
+
+    @property
+    def _replay(self) -> Replay | None:
+        return self.feed if isinstance(self.feed, Replay) and not self.feed.live else None
 
     @property
     def roster(self) -> Roster:
@@ -121,7 +128,17 @@ class LiveScreen(RunActions, LessonActions):
         """The panel that has the focus, or had it last."""
         return self.query_one(f"#{self._current}", Panel)
 
+    def on_screen_resume(self) -> None:
+        self.t2s.feed = self.feed  # behind this screen may lie a replay, or before it
+        super().on_screen_resume()
+
     def hints(self) -> Sequence[Hint]:
+        if self._replay:
+            return [*_replay_hints(self._replay), *self._hints_here()]
+        return [*self._hints_of_state(), *self._hints_here(), *([Hint("X", "stop")] if self.feed.alive else [])]
+
+    def _hints_of_state(self) -> list[Hint]:
+        """What the run is waiting for, or what can be done about its state."""
         state = self.feed.state
         pauses = state in ("running", "starting") or self.feed.waits_for_endpoint
         first = [Hint("space", "pause" if pauses else "go on")]
@@ -129,8 +146,10 @@ class LiveScreen(RunActions, LessonActions):
         if state in ("lost", "finished", "incomplete", "stopped", "failed"):
             first = [Hint("R", "resume")] if state != "finished" else [Hint("v", "verdict")]
             first = [Hint("R", "make again")] if self.feed.people.due.anything else first
-        first = [Hint("B", "budget")] if self.feed.waits_for_budget else first
-        end = [Hint("X", "stop")] if self.feed.alive else []
+        return [Hint("B", "budget")] if self.feed.waits_for_budget else first
+
+    def _hints_here(self) -> list[Hint]:
+        """What the keys do in the focused panel."""
         match self._current:
             case "pool" if self.pool.ideas:
                 own = [Hint("enter", "open"), Hint("i", "lessons")]
@@ -148,7 +167,7 @@ class LiveScreen(RunActions, LessonActions):
             case _:
                 own = [Hint("enter", "open"), Hint("f", "follow")]
         rest = [Hint("d", "diff"), Hint("/", "find"), Hint("z", "zoom"), Hint("s", "sort")]
-        return [*first, *own, *rest, *end]
+        return [*own, *rest]
 
     def pull_text(self) -> None:
         self.query_one(Wall).pull_picked()
@@ -266,3 +285,9 @@ class LiveScreen(RunActions, LessonActions):
                 return "\n".join(self.feed.tail(self.roster.cursor).rows(120, 200))
             case _:
                 return "\n".join(self.panel.text_rows())
+
+
+def _replay_hints(replay: Replay) -> list[Hint]:
+    player = replay.player
+    play = "again" if player.at >= player.end else "pause" if player.playing else "play"
+    return [Hint("space", play), Hint("← →", "seek"), Hint("[ ]", "speed"), Hint("{ }", "stage")]

@@ -5,6 +5,7 @@ edit:m2-01-E3   merge:m2-01   patch:t003   lesson:t003-L1   quote:t003:4:the quo
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from t2s_tui.feed import Feed
@@ -35,7 +36,7 @@ def screen_of(feed: Feed, key: str) -> Base | None:
         case "lesson":
             return LessonScreen(feed, name)
         case "quote":
-            trajectory, turn, said = name.split(":", 2)
-            return TrajectoryScreen(feed, trajectory, int(turn), said)
+            found = re.fullmatch(r"(.*?):(-?\d+):(.*)", name, re.DOTALL)
+            return TrajectoryScreen(feed, found[1], int(found[2]), found[3]) if found else None
         case _:
             return None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from t2s_tui.screens.cards import READING, Card, Print
-from t2s_tui.text import clock, count, money, plural, safe, unsaid, wrap
+from t2s_tui.text import clock, count, money, plural, safe, unsaid, width, wrap
 from t2s_tui.widgets.canvas import BLANK, Canvas, Line, Span, apart, row
 from workspace.errors import T2SError
 from workspace.merging.ledger import FATES
@@ -42,14 +42,15 @@ class Peek(NamedTuple):
 
 def peek(run: RunFolder, print_: Print) -> Peek:
     """Look into a run; what is damaged is told instead of shown."""
-    view = load_view(run).view
+    view = RunView()
     try:
+        view = load_view(run).view
         counts = Counter(r.state for r in ledger_rows(run) or () if r.what == "lesson")
         fates = tuple(f"{counts[fate]} {fate.replace('_', ' ')}" for fate in FATES if counts[fate])
         round = judged_round(run)
         said = read_decision(round) if round else None
         return Peek(print_, view, why(run, view), fates, said.why if said else "")
-    except T2SError as error:
+    except (T2SError, OSError) as error:
         return Peek(print_, view, fault=str(error))
 
 
@@ -82,7 +83,8 @@ class Preview(Canvas):
         yield from self._waits(card, shown, cells)
         yield from self._verdict(card, shown, cells)
         if card.model:
-            yield row(Span(f"{EDGE}{_learnt(view, shown)}", "text"), Span(f"   {_spent(view)}", "dim"))
+            learnt = _learnt(view, shown)
+            yield row(Span(f"{EDGE}{learnt}", "text"), Span(_spent(view, cells - width(EDGE + learnt)), "dim"))
         if shown.fault:
             yield from _text(shown.fault, "bad", cells)
 
@@ -140,11 +142,14 @@ def _learnt(view: RunView, shown: Peek) -> str:
     return f"{plural(len(view.lessons), 'lesson')}{fates}"
 
 
-def _spent(view: RunView) -> str:
+def _spent(view: RunView, cells: int) -> str:
+    """What it took, as much of it as fits: the time and the money before the details."""
     use = view.usage
-    cost = f"   cost {money(use.cost)}" if use.cost else ""
-    calls = plural(use.calls, "call")
-    return f"{calls}   {count(use.prompt)} tokens read, {count(use.completion)} written   {clock(view.active)}{cost}"
+    short = [clock(view.active), *([f"cost {money(use.cost)}"] if use.cost else [])]
+    middle = [*short, plural(use.calls, "call"), f"{count(use.prompt + use.completion)} tokens"]
+    long = [*middle[:-1], f"{count(use.prompt)} tokens read, {count(use.completion)} written"]
+    told = ["".join(f"   {part}" for part in parts) for parts in (long, middle, short)]
+    return next((text for text in told if width(text) < cells), "")
 
 
 def _text(text: str, ink: str, cells: int, most: int = 3) -> Iterator[Line]:

@@ -128,7 +128,8 @@ class RunsScreen(Base):
         self._look()
 
     def hints(self) -> Sequence[Hint]:
-        own = [Hint("enter", "open"), Hint("R", "resume"), Hint("D", "delete")] if self._runs.cards else []
+        keys = [("enter", "open"), ("w", "watch again"), ("R", "resume"), ("D", "delete")]
+        own = [Hint(*pair) for pair in keys] if self._runs.cards else []
         order = [Hint("s", "sort")] if len(self._runs.cards) > 1 else []
         return [*own, Hint("n", "new run"), Hint("/", "find"), *order]
 
@@ -153,6 +154,14 @@ class RunsScreen(Base):
     def action_copy(self) -> None:
         if card := self._runs.cards.get(self._runs.cursor):
             self.t2s.copy(f"t2s attach {card.run.id}", card.run)
+
+    def action_replay(self) -> None:
+        if card := self._runs.cards.get(self._runs.cursor):
+            self.t2s.open_replay(card.run)
+
+    def on_screen_resume(self) -> None:
+        self.t2s.leave_replay()
+        super().on_screen_resume()
 
     def on_resize(self) -> None:
         self.set_class(self.app.size.height < LOW, "low")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from statistics import fmean
 from typing import Any, NamedTuple
 
 from workspace.errors import InputError
-from workspace.files import read_lines, read_toml
+from workspace.files import parse_json, read_lines, read_toml
+from workspace.reports.summary import checked_verdict
 from workspace.runs.run import RoundFolder, RunFolder
 from workspace.runs.view import RunView
 from workspace.score import Interval, bootstrap, mcnemar, sign_flip
@@ -96,8 +96,12 @@ def measure(side: Side, table: Mapping[str, Any]) -> Measured:
 
 
 def verdict_file(round: RoundFolder | None) -> dict[str, Any]:
-    """A round's verdict.toml; empty before it is written. Raises `InputError` when it does not parse."""
-    return read_toml(round.verdict) if round and round.verdict.is_file() else {}
+    """A round's verdict.toml; empty before it is written. Raises `InputError` when it cannot be read."""
+    if round is None or not round.verdict.is_file():
+        return {}
+    table = read_toml(round.verdict)
+    checked_verdict(table, round.verdict)
+    return table
 
 
 def _last(run: RunFolder) -> object:
@@ -110,11 +114,18 @@ def _told(round: RoundFolder) -> dict[str, dict[str, tuple[float, ...]]]:
     lines = read_lines(round.scores) if round.scores.is_file() else ()
     for number, line in enumerate(lines, 1):
         try:
-            row = json.loads(line)
-            found.setdefault(f"{row['split']}/{row['side']}", {})[row["task"]] = tuple(map(float, row["scores"]))
+            row = parse_json(line)
+            found.setdefault(f"{row['split']}/{row['side']}", {})[str(row["task"])] = _scores(row["scores"])
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"{round.scores}:{number}: not a line of scores") from error
     return found
+
+
+def _scores(told: Any) -> tuple[float, ...]:
+    """One score for each repeat. Raises `ValueError` without any, or for what is no number."""
+    if not told or not all(isinstance(score, int | float) for score in told):
+        raise ValueError("no scores")
+    return tuple(map(float, told))
 
 
 def _paired(found: Mapping[str, Scores]) -> Iterator[Side]:

@@ -6,6 +6,7 @@ that differ and no others; a frame in which nothing changed costs a comparison.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -43,8 +44,16 @@ def row(*spans: Span | str, back: str = "back") -> Line:
     return Line(tuple(s if isinstance(s, Span) else Span(s) for s in spans), back)
 
 
+def shown(text: str) -> str:
+    """`text` made safe. What goes beyond ASCII is kept: borders, marks and bars come in every frame."""
+    return safe(text) if text.isascii() else _kept(text)
+
+
+_kept = lru_cache(2048)(safe)
+
+
 def spans_width(spans: tuple[Span, ...] | list[Span]) -> int:
-    return sum(width(safe(s.text)) for s in spans)
+    return sum(width(shown(s.text)) for s in spans)
 
 
 def apart(left: list[Span], right_side: list[Span], cells: int, back: str = "back") -> Line:
@@ -60,7 +69,7 @@ def clip(spans: list[Span], cells: int) -> list[Span]:
     """As much of `spans` as fits into `cells`."""
     kept: list[Span] = []
     for span in spans:
-        text = safe(span.text)
+        text = shown(span.text)
         if (size := width(text)) > cells:
             if cells > 0:
                 kept.append(Span(cut(text, cells), span.ink))
@@ -131,19 +140,21 @@ class Canvas(Widget):
 
     def text_rows(self) -> list[str]:
         """What stands on the widget, without styles; for tests and copying."""
-        return ["".join(safe(s.text) for s in line.spans).rstrip() for line in self._padded()]
+        return ["".join(shown(s.text) for s in line.spans).rstrip() for line in self._padded()]
 
     def _padded(self) -> list[Line]:
         lines = self.paint()[: self.size.height]
         return lines + [BLANK] * (self.size.height - len(lines))
 
     def _strip(self, line: Line, cells: int) -> Strip:
-        segments = [Segment(safe(s.text), self._style(s.ink, line.back)) for s in line.spans if s.text]
-        return Strip(segments).adjust_cell_length(cells, self.look.style("text", line.back))
+        look = self.look
+        segments = [Segment(shown(s.text), _style(look, s.ink, line.back)) for s in line.spans if s.text]
+        return Strip(segments).adjust_cell_length(cells, look.style("text", line.back))
 
-    def _style(self, ink: str, back: str) -> Style:
-        name, _, own_back = ink.partition("@")
-        return self.look.style(name, own_back or back)
+
+def _style(look: Look, ink: str, back: str) -> Style:
+    name, _, own_back = ink.partition("@")
+    return look.style(name, own_back or back)
 
 
 def _dirty(y: int, old: Line, new: Line, cells: int) -> Region | None:
@@ -153,7 +164,7 @@ def _dirty(y: int, old: Line, new: Line, cells: int) -> Region | None:
     same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(old.spans, new.spans, strict=False)))
     start = spans_width(new.spans[:same])
     if same < min(len(old.spans), len(new.spans)) and old.spans[same].ink == new.spans[same].ink:
-        start += width(safe(_common(old.spans[same].text, new.spans[same].text)))
+        start += width(shown(_common(old.spans[same].text, new.spans[same].text)))
     end = cells
     if spans_width(old.spans) == spans_width(new.spans):
         rest = zip(reversed(old.spans[same:]), reversed(new.spans[same:]), strict=False)

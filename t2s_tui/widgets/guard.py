@@ -6,7 +6,7 @@ from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
 
-from t2s_tui.text import safe
+from t2s_tui.text import fit
 
 
 class Harmless(LineFilter):
@@ -15,4 +15,9 @@ class Harmless(LineFilter):
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         if all(segment.text.isprintable() or segment.control for segment in segments):
             return segments
-        return [s if s.control or s.text.isprintable() else Segment(safe(s.text), s.style) for s in segments]
+        return [s if s.control or s.text.isprintable() else _shown(s) for s in segments]
+
+
+def _shown(segment: Segment) -> Segment:
+    """In as many cells as it was counted with: what stands behind it must stay in its place."""
+    return Segment(fit(segment.text, segment.cell_length), segment.style)

@@ -35,7 +35,7 @@ class Machine(Reader):
         notes += self._texts("Endpoints", self._endpoints(), "bad", cells)
         notes += self._texts("Failed; r tries again", self._failed(), "bad", cells)
         notes += self._texts("Settings changed", [turned(event) for event in self.feed.view.turned], "text", cells)
-        notes += self._texts("Needs a look", self.feed.view.flagged, "bad", cells)
+        notes += self._texts("Needs a look", self.feed.view.flagged[-200:], "bad", cells)
         notes += self._texts("Notes", self.feed.view.notes[-200:], "text", cells)
         return notes
 

@@ -8,6 +8,7 @@ from t2s_tui.widgets.canvas import Line, Span
 from t2s_tui.widgets.panel import ListPanel
 from workspace.runs.view import NodeRow, RunView
 
+DEEPEST = 40
 SORTS = ("tree", "state", "support", "dropped")
 ORDER = {"running": 0, "cut off": 1, "failed": 2, "due": 3, "done": 4, "waiting": 5}
 
@@ -46,6 +47,7 @@ class MergeTree(ListPanel):
         below = {child for node in nodes.values() for child in node.children}
         for root in sorted((n.id for n in nodes.values() if n.id not in below), reverse=True):
             self._walk(root, "", "", glyphs.branch, glyphs.last, glyphs.trunk)
+        self._guides |= dict.fromkeys((key for key in nodes if key not in self._guides), "")
         if self.sort == "tree":
             return list(self._guides)
         self._guides = dict.fromkeys(sorted(self._guides, key=lambda key: self._rank(nodes[key])), "")
@@ -135,6 +137,9 @@ class MergeTree(ListPanel):
         return edits_in(view, node), sum(is_ready(view, child) for child in node.children)
 
     def _walk(self, key: str, guide: str, trunk: str, branch: str, last: str, bar: str) -> None:
+        """Each node once and to a depth that a plan can have: a damaged journal may make a merge its own child."""
+        if key in self._guides or len(trunk) > DEEPEST * len(bar):
+            return
         self._guides[key] = guide
         below = [c for c in self.feed.view.nodes[key].children if c in self.feed.view.nodes]
         for child in below:

@@ -34,6 +34,7 @@ class Page(Reader):
         super().__init__(id=id, classes=classes)
         self._places: list[_Place] = []
         self._key = ""
+        self._height = 0
 
     def parts(self, cells: int) -> Iterable[Line | Item]:
         """Everything on the page, from the top."""
@@ -64,10 +65,15 @@ class Page(Reader):
         return lines
 
     def body(self, cells: int, height: int) -> list[Line]:
+        seen = self._sees(self._here(), self._height)
         lines = super().body(cells, height)
         place = self._here()
         if place is None:
             return lines
+        if seen and not self._sees(place, height):  # the page has become smaller, or is laid out anew
+            self._reach(place, height)
+            lines = super().body(cells, height)
+        self._height = height
         at = range(place.start - self._top, place.end - self._top)
         return [self._picked(line) if n in at else line for n, line in enumerate(lines)]
 
@@ -106,12 +112,15 @@ class Page(Reader):
 
     def _bring(self, place: _Place) -> None:
         """Scroll as little as it takes to see `place`, its beginning at any rate."""
-        height = max(1, self.size.height - 1)
-        if place.end > self._top + height:
-            self._top = place.end - height
-        if place.start < self._top:
-            self._top = place.start
+        self._reach(place, max(1, self.size.height - 1))
         self.pull()
+
+    def _reach(self, place: _Place, height: int) -> None:
+        self._top = min(place.start, max(self._top, place.end - height))
+
+    def _sees(self, place: _Place | None, height: int) -> bool:
+        """Is the beginning of `place` among the `height` lines in sight?"""
+        return place is not None and self._top <= place.start < self._top + height
 
     def action_down(self) -> None:
         self._step(1)

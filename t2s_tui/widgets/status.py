@@ -75,10 +75,18 @@ class Header(Canvas):
         if left := self.feed.left():
             spans.append(Span(f"{left.through}: {span_of(left)} left", "text"))
         if detail:
-            host = urlsplit(self.feed.view.endpoint).netloc or self.feed.view.endpoint
+            host = _host(self.feed.view.endpoint)
             at = f" @ {host}" if host and detail > 1 else ""
             spans.append(Span(f"    {self.feed.view.model}{at}", "dim"))
         return spans
+
+
+def _host(endpoint: str) -> str:
+    """Host and port of an address; all of what is none."""
+    try:
+        return urlsplit(endpoint).netloc or endpoint
+    except ValueError:
+        return endpoint
 
 
 def span_of(left: Left) -> str:

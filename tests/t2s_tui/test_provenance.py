@@ -196,3 +196,16 @@ async def test_a_file_that_does_not_parse_is_named_and_the_rest_can_still_be_rea
         await pilot.pause(0.2)
         if "m3-01" in broken:
             assert "m3-01.toml:2" in unwrapped(app)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 15)])
+async def test_the_line_under_the_cursor_stays_in_sight_when_its_blame_takes_room(
+    real: RunFolder, size: tuple[int, int]
+) -> None:
+    async with shown(real, alive=False) as (app, pilot):
+        diff = await to_line(pilot, app, "DD-MMM-YYYY")
+        await pilot.press("b")
+        await pilot.pause(0.2)
+        await pilot.resize_terminal(*size)
+        await pilot.pause(0.3)
+        assert any("Write the date in the format" in row for row in diff.text_rows())

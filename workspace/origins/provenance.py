@@ -13,6 +13,7 @@ from typing import Any, cast
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from workspace.edits.patch import Edit
+from workspace.files import parse_json
 from workspace.errors import InputError
 from workspace.guard.guard import Settled
 from workspace.lessons.examples import one_line
@@ -109,7 +110,7 @@ def dump_provenance(rows: Sequence[Origin]) -> str:
 def load_provenance(text: str, where: Path | str) -> list[Origin]:
     """Back from JSON; files from before `was` load too. Raises `InputError` with the file and what is wrong in it."""
     try:
-        data = json.loads(text)
+        data = parse_json(text)
         if (version := data["format"]) != FORMAT:
             raise InputError(f"{where}: `format` is {version!r}; this version reads format {FORMAT}")
         return [_origin(row) for row in data["lines"]]

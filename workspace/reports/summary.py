@@ -7,7 +7,7 @@ edit) and the round's verdict.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -139,15 +139,19 @@ def verdict_table(run: RunFolder) -> dict[str, Any] | None:
     files = [r.verdict for r in run.rounds() if r.verdict.is_file()]
     if not files:
         return None
-    try:
-        verdict = Verdict.model_validate(read_toml(files[-1]))
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InputError(f"{files[-1]}: `{'.'.join(map(str, first['loc']))}`: {first['msg'].lower()}") from error
-    table = verdict.model_dump(mode="json")
+    table = checked_verdict(read_toml(files[-1]), files[-1]).model_dump(mode="json")
     table["test"] = table["test"] or {"baseline": None, "candidate": None, "n": 0}
     table["by_hand"] = by_hand(run)
     return table
+
+
+def checked_verdict(table: Mapping[str, Any], where: Path) -> Verdict:
+    """A verdict from its TOML. Raises `InputError` with the file and the key."""
+    try:
+        return Verdict.model_validate(table)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(f"{where}: `{'.'.join(map(str, first['loc']))}`: {first['msg'].lower()}") from error
 
 
 def ledger_rows(run: RunFolder) -> list[Entry] | None:

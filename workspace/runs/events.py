@@ -7,11 +7,13 @@ a kind that this version does not know loads as `Unknown`, so an old face replay
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from workspace.files import parse_json
 from workspace.stages import STAGES as STAGES
 from workspace.stages import Stage as Stage
 from workspace.trajectory import Status
@@ -520,7 +522,7 @@ def dump_event(event: Event) -> str:
 def load_event(line: str | bytes) -> Event | None:
     """The event of a line, or None when the line is not an event (torn or foreign)."""
     try:
-        data: Any = json.loads(line)
+        data: Any = parse_json(line)
         kind = data["kind"]
     except (ValueError, KeyError, TypeError):
         return None
@@ -528,8 +530,15 @@ def load_event(line: str | bytes) -> Event | None:
     try:
         return model.model_validate(data) if model else Unknown.model_validate({**data, "was": str(kind)})
     except ValidationError:
-        seq = data.get("seq", 0)
-        return Unknown(seq=seq, was=str(kind)) if isinstance(seq, int) else None
+        return _numbered(data)
+
+
+def _numbered(data: Mapping[str, Any]) -> Unknown | None:
+    """Of an event that cannot be read, that there was one; None without a number."""
+    try:
+        return Unknown(seq=data.get("seq", 0), was=str(data["kind"]).encode(errors="replace").decode())
+    except ValidationError:
+        return None
 
 
 @cache

@@ -10,10 +10,12 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
-from workspace.files import append_text, read_from, write_text
+from workspace.files import append_text, parse_json, read_from, write_text
 from workspace.runs.run import RunFolder
 
 FULL = 1 << 20
+MOST = 4 * FULL
+"""Bytes that a reader takes at once: more than a file and a last tick hold."""
 
 
 class Piece(NamedTuple):
@@ -89,23 +91,24 @@ class LiveReader:
             return []
         if generation > self._generation:
             self._generation, self._offset = generation, 0
-        data = read_from(path, self._offset, 4 * FULL)
-        whole = data[: data.rfind(b"\n") + 1]
+        data = read_from(path, self._offset, MOST)
+        whole = data[: data.rfind(b"\n") + 1] or (data if len(data) == MOST else b"")  # no line of ours is that long
         self._offset += len(whole)
         return [piece for line in whole.splitlines() if (piece := _piece(line))]
 
 
 def _piece(line: bytes) -> Piece | None:
     try:
-        row = json.loads(line)
-        return Piece(row["a"], row["s"], bool(row.get("new"))) if "a" in row else None
+        row = parse_json(line)
+        agent, said = row["a"], row["s"]
     except (ValueError, KeyError, TypeError):
         return None
+    return Piece(agent, said, bool(row.get("new"))) if isinstance(agent, str) and isinstance(said, str) else None
 
 
 def _generation(path: Path) -> int:
     head = read_from(path, 0, 64).split(b"\n", 1)[0]
     try:
-        return int(json.loads(head)["generation"])
+        return int(parse_json(head)["generation"])
     except (ValueError, KeyError, TypeError):
         return 0

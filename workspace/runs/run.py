@@ -13,12 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import ValidationError
+from pydantic import BaseModel
 
 from workspace.errors import BusyError, InputError
-from workspace.files import read_text, read_toml, write_text
+from workspace.files import changed_at, is_file, parse_json, read_text, read_toml, size_of, write_text
 from workspace.runs.journal import read_events
 from workspace.runs.view import RunView, fold
+from workspace.stages import STAGES
 
 VIEW_FORMAT = 1
 
@@ -94,8 +95,7 @@ class RunFolder:
 
     def rounds(self) -> list[RoundFolder]:
         """The rounds that have begun, in order."""
-        folders = (self.path / "rounds").glob("[0-9]*")
-        return [RoundFolder(f) for f in sorted(folders, key=lambda f: int(f.name))]
+        return [RoundFolder(f) for f in _numbered(self.path / "rounds")]
 
 
 class RoundFolder:
@@ -127,8 +127,7 @@ class RoundFolder:
         return SeedFolder(self.path / f"s{number}")
 
     def seeds(self) -> list[SeedFolder]:
-        folders = [f for f in self.path.glob("s[0-9]*") if f.is_dir()]
-        return [SeedFolder(f) for f in sorted(folders, key=lambda f: int(f.name[1:]))]
+        return [SeedFolder(f) for f in _numbered(self.path, "s")]
 
 
 class SeedFolder:
@@ -196,6 +195,12 @@ class SeedFolder:
         return self.path / "candidate"
 
 
+def _numbered(folder: Path, prefix: str = "") -> list[Path]:
+    """The folders called `prefix` and a number, in order; somebody's copy `1.old` is none of them."""
+    found = [path for path in folder.glob(f"{prefix}[0-9]*") if path.name.removeprefix(prefix).isdecimal()]
+    return sorted((path for path in found if path.is_dir()), key=lambda path: int(path.name.removeprefix(prefix)))
+
+
 # --- liveness ----------------------------------------------------------------------------------------------------
 
 
@@ -234,7 +239,7 @@ def _take(handle: int, run: RunFolder, until: float) -> None:
 def lock_holder(run: RunFolder) -> dict[str, Any]:
     """What the engine wrote into its lock: host, boot, pid, start. Empty when there is none."""
     try:
-        data = json.loads(read_text(run.lock))
+        data = parse_json(read_text(run.lock))
     except (InputError, ValueError):
         return {}
     return data if isinstance(data, dict) else {}  # pyright: ignore[reportUnknownVariableType]
@@ -244,8 +249,8 @@ def alive(run: RunFolder) -> bool:
     """Does an engine hold the run's lock at this moment?"""
     try:
         handle = os.open(run.lock, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
+    except OSError:
+        return False  # none was ever there, the run is being deleted, or it is somebody else's
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -272,6 +277,14 @@ class Loaded(NamedTuple):
 
     view: RunView
     offset: int
+
+
+class _Saved(BaseModel):
+    """What `view.json` holds."""
+
+    format: int
+    offset: int
+    view: RunView
 
 
 def save_view(run: RunFolder, view: RunView, offset: int) -> None:
@@ -312,13 +325,12 @@ def settled_state(run: RunFolder, view: RunView) -> RunView:
 
 def _saved_view(run: RunFolder) -> Loaded:
     try:
-        data = json.loads(read_text(run.view))
-        size = run.journal.stat().st_size
-        if data["format"] == VIEW_FORMAT and data["offset"] <= size:
-            return Loaded(RunView.model_validate(data["view"]), data["offset"])
-    except (InputError, OSError, ValueError, KeyError, ValidationError):
+        saved = _Saved.model_validate(parse_json(read_text(run.view)))
+    except (InputError, ValueError):
         return Loaded(fold(()), 0)  # a missing or older view.json only costs time
-    return Loaded(fold(()), 0)
+    if saved.format != VIEW_FORMAT or set(saved.view.stages) != set(STAGES):
+        return Loaded(fold(()), 0)
+    return Loaded(saved.view, saved.offset) if 0 <= saved.offset <= size_of(run.journal) else Loaded(fold(()), 0)
 
 
 # --- finding runs ------------------------------------------------------------------------------------------------
@@ -326,8 +338,8 @@ def _saved_view(run: RunFolder) -> Loaded:
 
 def runs_in(folder: Path) -> list[RunFolder]:
     """Every run in `folder`, oldest first."""
-    found = [RunFolder(p) for p in folder.glob("*") if (p / "run.toml").is_file()]
-    return sorted(found, key=lambda r: (r.config.stat().st_mtime, r.id))
+    found = [RunFolder(p) for p in folder.glob("*") if is_file(p / "run.toml")]
+    return sorted(found, key=lambda r: (changed_at(r.config), r.id))
 
 
 def find_run(folder: Path, name: str) -> RunFolder:
