@@ -28,6 +28,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from t2s_tui.app import T2SApp  # noqa: E402
+from t2s_tui.palettes import BACKS  # noqa: E402
 from t2s_tui.replay import Replay  # noqa: E402
 from t2s_tui.screens.live import LiveScreen  # noqa: E402
 from t2s_tui.theme import Look  # noqa: E402
@@ -66,10 +67,12 @@ MOMENTS = {
 """Where on the record (0…1) a screen is taken; the others while analysts are at work."""
 SIZES = ("80x24", "120x36", "200x50")
 MONO = ("DejaVu Sans Mono", "JetBrains Mono", "Fira Code", "Liberation Mono", "Noto Sans Mono")
-FILM = (96, 27)
-FILM_MOMENTS = (0.02, 0.985, 58)
+FILM = (80, 24)
+FILM_MOMENTS = (0.03, 0.985, 34)
 """The animated picture: from where to where on the record, in how many steps; then it rests on the verdict."""
-FILM_COLOURS = 48
+FILM_WIDTH = 760
+FILM_SHADES = (1.0, 0.6, 0.3)
+"""How much of an ink its pixels hold: whole ones, and those at the edges of letters."""
 
 
 class Shot(NamedTuple):
@@ -103,7 +106,7 @@ def main() -> int:
             print(out / f"{shot.name}.png")
         if options.readme:
             frames = asyncio.run(film(run, look))
-            (out / "live.gif").write_bytes(gif([png(svg, font) for svg in frames]))
+            (out / "live.gif").write_bytes(gif([png(svg, font) for svg in frames], look))
             print(out / "live.gif")
     return 0
 
@@ -198,16 +201,32 @@ def png(svg: str, font: str) -> bytes:
     return bytes(resvg_py.svg_to_bytes(svg_string=svg, zoom=1, font_family=font, monospace_family=font))
 
 
-def gif(frames: Sequence[bytes]) -> bytes:
-    """An endless animation, four frames a second, in few colours so that it stays small."""
+def gif(frames: Sequence[bytes], look: Look) -> bytes:
+    """An endless animation, four frames a second, in the colours of the palette alone so that it stays small."""
     from PIL import Image
 
-    pictures = [Image.open(io.BytesIO(frame)).convert("RGB") for frame in frames]
-    palette = pictures[-1].quantize(FILM_COLOURS)
+    whole = [Image.open(io.BytesIO(frame)).convert("RGB") for frame in frames]
+    size = (FILM_WIDTH, round(FILM_WIDTH * whole[0].height / whole[0].width))
+    pictures = [picture.resize(size, Image.Resampling.LANCZOS) for picture in whole]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([part for colour in _colours(look) for part in colour])
     reduced = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
     out = io.BytesIO()
     reduced[0].save(out, "GIF", save_all=True, append_images=reduced[1:], duration=250, loop=0, optimize=True)
     return out.getvalue()
+
+
+def _colours(look: Look) -> list[tuple[int, ...]]:
+    """Every ink and background, and the shades between an ink and the ground it is on."""
+    inks = {name: bytes.fromhex(said.lstrip("#")) for name, said in look.palette.inks.items()}
+    ground = inks["back"]
+    texts = [colour for name, colour in inks.items() if name not in BACKS]
+    shades = [
+        tuple(round(b + (t - b) * part) for t, b in zip(text, ground, strict=True))
+        for text in texts
+        for part in FILM_SHADES
+    ]
+    return list(dict.fromkeys([*(tuple(inks[name]) for name in BACKS), *shades]))
 
 
 if __name__ == "__main__":

@@ -170,8 +170,8 @@ class DiffScreen(RunActions):
         self._diff.focus()
 
     def hints(self) -> Sequence[Hint]:
-        keys = [("esc", "back"), ("j k", "move"), ("b", "blame"), ("enter", "open edit"), ("/", "find"), ("v", "verdict")]
-        return [Hint(*pair) for pair in [*keys, ("y", "copy")]]
+        keys = [("esc", "back"), ("j k", "move"), ("b", "blame"), ("enter", "open edit"), ("/", "find")]
+        return [Hint(*pair) for pair in [*keys, ("v", "verdict"), ("y", "copy")]]
 
     def action_blame(self) -> None:
         self.toggle_class("-blame")

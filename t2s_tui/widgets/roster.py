@@ -81,7 +81,7 @@ class Roster(ListPanel):
         spans = [
             Span(fit(self.look.glyph(state), 2), mark.ink),
             Span(fit(agent.role, 9), calm),
-            Span(fit(short(agent.unit), 9 if cells < 110 else 11), "bright" if alive else calm),
+            Span(fit(short(agent.unit), 10 if cells < 110 else 12), "bright" if alive else calm),
             Span(fit(self._doing(agent, state), 10), mark.ink if mark.ink == "bad" else "dim"),
         ]
         if cells >= 60:
