@@ -4,8 +4,8 @@
 
 Each runs in a process of its own with arguments that keep it below a minute or two; its full output goes to the
 terminal, and with `--out` into a Markdown file under the table. Exit code 1 when one of them failed or missed its bar.
-The long forms (`schedule.py` with 323 traces, `scale.py` with 10,000, `limiter.py` with all seeds) and `embedded.py`
-are run by hand.
+The long forms (`schedule.py` with 323 traces, `scale.py` with 10,000, `limiter.py` with all seeds, `screen.py` with 256
+agents and a minute of freeze) and `embedded.py` are run by hand.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ QUICK = (
     ("consolidation", "32", "320"),
     ("ideas",),
     ("engine_memory",),
-    ("viewer", "--seconds", "6", "--panels", "roster"),
+    ("screen", "--only", "viewer", "frame", "keys", "attach", "--agents", "64", "--seconds", "4", "--presses", "40"),
+    ("screen", "--only", "freeze", "--freeze-seconds", "10", "--turns", "1"),
     ("load", "--seconds", "8"),
     ("gpu_endpoint",),
 )

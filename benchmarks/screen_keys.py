@@ -50,9 +50,10 @@ class Typed(NamedTuple):
 
 
 class Delays(NamedTuple):
-    """Milliseconds from keys to what they do; `lost` had none before the next key."""
+    """Milliseconds from keys to what they do, of steps and of panels; `lost` had no effect before the next key."""
 
-    shown: list[float]
+    steps: list[float]
+    panels: list[float]
     echoed: list[float]
     lost: int
 
@@ -92,9 +93,11 @@ def measure(folder: Path, agents: int, size: Size, fps: int, presses: int) -> De
             echoes.append(echo.press(b"j"))
             time.sleep(rng.uniform(0.1, 0.2))
         pieces, echoed = list(viewer.pieces), [piece for piece in echo.pieces if piece.data == b"j"]
-    shown = list(_shown(pieces, typed, size))
+    shown = list(zip(typed, _shown(pieces, typed, size), strict=True))
+    steps = [delay for (press, _), delay in shown if delay >= 0 and not press.panel]
+    panels = [delay for (press, _), delay in shown if delay >= 0 and press.panel]
     bare = [(piece.at - at) * 1000 for piece, at in zip(echoed, echoes, strict=False)]
-    return Delays([delay for delay in shown if delay >= 0], bare, sum(delay < 0 for delay in shown))
+    return Delays(steps, panels, bare, len(shown) - len(steps) - len(panels))
 
 
 def _shown(pieces: list[Piece], typed: list[Typed], size: Size) -> Iterator[float]:
@@ -127,17 +130,20 @@ def _test(screen: pyte.Screen, press: Press) -> Callable[[], bool]:
     return lambda: [y - first for y in rows if screen.buffer[y][0].data == PICK] == [press.place]
 
 
-HEAD = f"{'agents':>6} {'size':>7} {'fps':>4} {'keys':>5} {'p50 ms':>7} {'p95 ms':>7} {'p99 ms':>18}"
-HEAD += f" {'lost':>5} {'echo p50':>9} {'echo p99':>9}"
+HEAD = f"{'':>24}{'all keys, ms':^28} {'j k, ms':^14} {'panels, ms':^14} {'echo, ms':^12}\n"
+HEAD += f"{'agents':>6} {'size':>7} {'fps':>4} {'keys':>4} {'p50':>6} {'p95':>6} {'p99':>15} {'p50':>6} {'p99':>7}"
+HEAD += f" {'p50':>6} {'p99':>7} {'p50':>5} {'p99':>6} lost"
 
 
 def row(agents: int, size: Size, fps: int, delays: Delays) -> tuple[str, list[Figure]]:
     """A line of the table, and what is held to a bar."""
-    p50, p95, p99 = (percentile(delays.shown, part) for part in (0.5, 0.95, 0.99))
-    bare = [percentile(delays.echoed, part) for part in (0.5, 0.99)]
+    shown = [*delays.steps, *delays.panels]
+    p50, p95, p99 = (percentile(shown, part) for part in (0.5, 0.95, 0.99))
     figures = [
         Figure(f"keys {agents} agents {size}: p99", p99, BAR, "ms"),
         Figure(f"keys {agents} agents {size}: keys without effect", delays.lost, 0),
     ]
-    line = f"{agents:>6} {size!s:>7} {fps:>4} {len(delays.shown):>5} {p50:>7.1f} {p95:>7.1f} {figures[0].cell():>18}"
-    return f"{line} {delays.lost:>5} {bare[0]:>9.1f} {bare[1]:>9.1f}", figures
+    cells = f"{agents:>6} {size!s:>7} {fps:>4} {len(shown):>4} {p50:>6.1f} {p95:>6.1f} {figures[0].cell():>15}"
+    for values, wide in ((delays.steps, 6), (delays.panels, 6), (delays.echoed, 5)):
+        cells += f" {percentile(values, 0.5):>{wide}.1f} {percentile(values, 0.99):>{wide + 1}.1f}"
+    return f"{cells} {delays.lost:>4}", figures

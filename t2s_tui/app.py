@@ -68,8 +68,8 @@ class T2SApp(Ground):
     * { scrollbar-background: $surface; scrollbar-background-hover: $surface; scrollbar-background-active: $surface;
         scrollbar-color: $t2s-rule; scrollbar-color-hover: $t2s-dim; scrollbar-color-active: $primary;
         scrollbar-corner-color: $surface; scrollbar-size-vertical: 1; }
-    ToastRack { margin-bottom: 2; }
-    Toast { padding: 0 1; width: 60; background: $boost; border-left: outer $primary; }
+    ToastRack { margin-bottom: 1; align-horizontal: left; }
+    Toast { padding: 0 1; margin: 0; width: 100%; max-width: 100%; background: $boost; border-left: outer $primary; }
     Toast.-error { border-left: outer $error; }
     Toast .toast--title { text-style: none; }
     CommandPalette { background: $background 60%; }
@@ -356,7 +356,7 @@ class T2SApp(Ground):
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action that works where the person is."""
         keys = known_ids()
-        seen: set[str] = set()
+        seen = set(screen.idle()) if isinstance(screen, Base) else set[str]()
         for active in screen.active_bindings.values():
             key = keys.get(active.binding.id or "")
             if key is None or key.id in seen or key.id.startswith("move."):

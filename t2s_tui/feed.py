@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice
 from math import ceil
 from typing import NamedTuple
 
@@ -78,8 +78,12 @@ class Tail:
 
     def last_words(self) -> str:
         """The last line that says something; it may still grow. A mere beginning comes with the line before it."""
-        said = [line for line in islice((self._open, *reversed(self._lines)), 6) if line.strip()][:2]
+        said = [line for line in islice(self._backwards(), 6) if line.strip()][:2]
         return " ".join(reversed(said)) if said and len(said[0]) < BRIEF else "".join(said[:1])
+
+    def _backwards(self) -> Iterator[str]:
+        """The line that may still grow and those before it, as far as somebody asks."""
+        return chain((self._open,), reversed(self._lines))
 
     def _close(self) -> None:
         self._lines.append(self._open)
@@ -87,15 +91,15 @@ class Tail:
 
     def _wrapped(self, cells: int, height: int) -> list[str]:
         rows: deque[str] = deque()
-        for line in (self._open, *reversed(self._lines)):
-            rows.extendleft(reversed(_wrapped(line, cells)))
+        for line in self._backwards():
+            rows.extendleft(reversed(_rows_of(line, cells)))
             if len(rows) >= height:
                 break
         return list(rows)[-height:]
 
 
 @lru_cache(1024)
-def _wrapped(line: str, cells: int) -> tuple[str, ...]:
+def _rows_of(line: str, cells: int) -> tuple[str, ...]:
     """The rows of one line. Only the open line of each agent is another one in the next frame."""
     return tuple(row for part in safe_lines(line) for row in wrap(part, cells))
 

@@ -83,7 +83,6 @@ class Ground(Textual[int]):
         self.no_color = self.look.palette.colours == "mono"
         self.theme = palette
         self._draw_anew()
-        self.clear_notifications()  # a person goes through many in a row
         self.tell(f'theme {palette}; `theme = "{palette}"` under [screen] in ~/.config/t2s/config.toml keeps it')
 
     def action_next_theme(self) -> None:
@@ -182,7 +181,9 @@ class Ground(Textual[int]):
     # --- talking to people ----------------------------------------------------------------------------------------
 
     def tell(self, text: str, bad: bool = False) -> None:
-        """A short notice in the corner."""
+        """A note above the footer for some seconds; the newest takes the place of the one before."""
+        self.clear_notifications()
+        text = text.replace("`", "")  # marks of code in sentences that the shell prints as well
         self.notify(safe(text, 500), severity="error" if bad else "information", timeout=8 if bad else 4, markup=False)
 
     def copy_to_clipboard(self, text: str) -> None:

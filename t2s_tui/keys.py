@@ -55,6 +55,7 @@ APP = (
     ),
     Key("app.ascii", "ctrl+t", "ascii", "ctrl+t", "ASCII", "Draw with ASCII characters only, and back."),
     Key("app.thrift", "L", "low_bandwidth", "L", "low bandwidth", "One frame a second for a slow link, and back."),
+    Key("app.suspend", "ctrl+z", "suspend_process", "ctrl+z", "suspend", "To the shell; fg brings it back."),
     Key("app.interrupt", "ctrl+c", "interrupt", "ctrl+c", "leave", "Press twice to leave the screen; the run goes on."),
 )
 RUN = (
@@ -76,9 +77,9 @@ RUN = (
     Key("run.diff", "d", "diff", "d", "diff", "What the candidate changes in the skill."),
     Key("run.verdict", "v", "verdict", "v", "verdict", "What the held-out tasks say."),
     Key("run.replay", "w", "replay", "w", "watch again", "The run from its beginning, at any speed."),
-    Key("run.home", "escape", "back", "esc", "all runs", "Back to the list of runs."),
     Key("copy", "y", "copy", "y", "copy", "Copy what the cursor is on (also written to a file)."),
 )
+HOME = (Key("run.home", "escape", "back", "esc", "all runs", "Back to the list of runs."),)
 PANELS = (
     Key("panel.next", "tab", "next_panel", "tab", "next panel", "To the next panel."),
     Key("panel.previous", "shift+tab", "previous_panel", "shift+tab", "previous panel", "To the panel before."),
@@ -143,7 +144,7 @@ GRID = (
 GROUPS: Mapping[str, tuple[Key, ...]] = {
     "Moving": MOVE + CHOOSE + FIND + READ + SORT + DIFF,
     "Panels": PANELS,
-    "The run": RUN,
+    "The run": RUN + HOME,
     "The replay": REPLAY,
     "Lessons": LESSON,
     "Editing a lesson": EDITOR,

@@ -182,11 +182,11 @@ class _Watch:
         view = self._printer.view
         if view.ended:
             if exit_code(view) == HELD:
-                self._printer.remark(f"go on with `t2s resume {self._run.id}`")
+                self._printer.remark(safe(f"go on with `t2s resume {self._run.id}`"))
             return exit_code(view)
         words = last_words(self._run)
-        self._printer.remark(f"t2s: run {self._run.id} lost its engine{': ' + safe(words) if words else ''}")
-        self._printer.remark(f"t2s: go on with `t2s resume {self._run.id}`")
+        self._printer.remark(safe(f"t2s: run {self._run.id} lost its engine{': ' + words if words else ''}"))
+        self._printer.remark(safe(f"t2s: go on with `t2s resume {self._run.id}`"))
         return 1
 
     def _catch_up(self) -> None:

@@ -73,7 +73,7 @@ def _few_marks(text: str) -> str:
 
 
 def harmless(text: str) -> str:
-    """Text of any length for a clipboard: every line and tab stays, what could act on the place it is pasted into goes."""
+    """Text of any length for a clipboard: lines and tabs stay, what could act on the place it is pasted into goes."""
     plain = _ESCAPES.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
     return "".join(c if c in "\n\t" or c.isprintable() else _printable(c) for c in plain)
 

@@ -240,4 +240,4 @@ def chosen_look(settings: ScreenSettings | None = None, environment: Mapping[str
 
 
 def _is_utf8() -> bool:
-    return locale.getpreferredencoding(False).lower().replace("-", "") == "utf8"
+    return locale.getencoding().lower().replace("-", "") == "utf8"

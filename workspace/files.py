@@ -27,6 +27,7 @@ from workspace.errors import DiskError, InputError, at
 
 MOST = 10**15
 """Below this is every number of a run: beyond it floats are no longer exact, and some sums of them no number."""
+NOWHERE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
 FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
 
 
@@ -229,8 +230,12 @@ def read_from(path: Path, offset: int, limit: int = 1 << 20) -> bytes:
         with path.open("rb") as file:
             file.seek(offset)
             return file.read(limit)
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        return b""
+    except ValueError:
+        return b""  # no file can have this name
+    except OSError as error:
+        if error.errno in NOWHERE:
+            return b""
+        raise
 
 
 def is_file(path: Path) -> bool:

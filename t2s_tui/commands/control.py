@@ -109,7 +109,7 @@ def _tell(arguments: argparse.Namespace, run: RunFolder, said: str) -> int:
         row = short_summary(run)
         print_json({key: row[key] for key in ("id", "state", "why")})
     else:
-        print(said)
+        print(safe(said))
     return 0
 
 

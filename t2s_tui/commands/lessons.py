@@ -129,9 +129,9 @@ def _table(lessons: list[pool.Loaded], invalid: dict[str, str], fates: dict[str,
         lesson, fate = loaded.lesson, fates.get(loaded.lesson.id)
         mark, verified = "✎" if loaded.edited else " ", "verified" if lesson.verified else ""
         row = f"{lesson.status:<8}  {lesson.author:<6}  {verified:<8}  {len(lesson.tasks):>5}"
-        yield f"{mark} {lesson.id:<{ids}}  {row}  {fate.state if fate else '':<11}  {safe(lesson.title)}"
+        yield safe(f"{mark} {lesson.id:<{ids}}  {row}  {fate.state if fate else '':<11}  {lesson.title}")
     for name, reason in invalid.items():
-        yield f"! {name:<{ids}}  {'invalid':<8}  {safe(reason)}"
+        yield safe(f"! {name:<{ids}}  {'invalid':<8}  {reason}")
 
 
 def _why_none(at: Bench, found: pool.Pool) -> str:

@@ -99,7 +99,7 @@ def _row(row: dict[str, Any]) -> str:
     stopping = f"  ({row['why']})" if row["why"] in STOPPING.values() else ""
     verdict = f"{row['by_hand']}ed by hand" if row["by_hand"] else row["verdict"] or ""
     end = f"{verdict:<16} {age:>8}  {safe(row['skill'])}{stopping}"
-    return f"{row['id']:<42} {row['state']:<11} {done:>9}  {end}"
+    return safe(f"{row['id']:<42} {row['state']:<11} {done:>9}  {end}")
 
 
 def _age(seconds: float) -> str:
@@ -147,14 +147,14 @@ def _rm(arguments: argparse.Namespace) -> int:
     if not arguments.yes and not _agreed(run):
         return 3
     remove(run.path)
-    print(f"{run.id} is gone")
+    print(safe(f"{run.id} is gone"))
     return 0
 
 
 def _agreed(run: RunFolder) -> bool:
     if not sys.stdin.isatty():
         raise InputError(f"deleting {run.id} cannot be undone; say --yes")
-    return input(f"delete {run.path} for good? [y/N] ").strip().lower() in ("y", "yes")
+    return input(safe(f"delete {run.path} for good? [y/N] ")).strip().lower() in ("y", "yes")
 
 
 def _diff(arguments: argparse.Namespace) -> int:

@@ -47,9 +47,10 @@ def _print(run: RunFolder, as_json: bool) -> None:
         print_json({"id": run.id, "verdict": table, "result": str(result.resolve()) if result else None})
         return
     if table is None:
-        print(f"run {run.id} has no verdict yet; `t2s show {run.id}` says how far it is", file=sys.stderr)
+        print(safe(f"run {run.id} has no verdict yet; `t2s show {run.id}` says how far it is"), file=sys.stderr)
         return
-    print("\n".join([f"run {run.id}", *verdict_lines(table), *_details(table), f"  result    {_named(result, table)}"]))
+    rows = [safe(f"run {run.id}"), *verdict_lines(table), *_details(table), f"  result    {_named(result, table)}"]
+    print("\n".join(rows))
 
 
 def _details(table: dict[str, Any]) -> list[str]:

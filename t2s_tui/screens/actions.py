@@ -38,6 +38,15 @@ class RunActions(Base):
             return False
         return super().check_action(action, parameters)
 
+    def idle(self) -> frozenset[str]:
+        feed = self.feed
+        found = (
+            {"run.pause", "run.pause-now", "run.stop", "run.more", "run.fewer"} if feed.state in OVER else set[str]()
+        )
+        found |= set() if feed.waits_for_budget else {"run.budget"}
+        found |= set() if any(row.failed for row in feed.view.stages.values()) else {"run.retry"}
+        return frozenset(found | ({"run.resume"} if feed.alive else set()))
+
     def action_replay(self) -> None:
         self.t2s.open_replay(self.feed.run)
 

@@ -15,7 +15,7 @@ from t2s_tui.screens.base import Base
 from t2s_tui.text import clock, count, safe, safe_lines, wrap
 from t2s_tui.widgets.canvas import BLANK, Line, Span, apart
 from t2s_tui.widgets.find import FindBar
-from t2s_tui.widgets.panel import Reader
+from t2s_tui.widgets.reader import Reader
 from t2s_tui.widgets.status import Footer, Header, Hint
 from workspace.errors import T2SError
 from workspace.files import is_file, parse_json, read_from, read_text
@@ -88,17 +88,18 @@ class AgentScreen(RunActions):
     def __init__(self, feed: Feed, agent: str) -> None:
         super().__init__()
         self.feed, self.agent, self.crumb = feed, agent, agent
+        self._talk = Talk()
         self._read_size = -1
         self._version = -1
 
     def compose(self) -> ComposeResult:
         yield Header(self.feed, self.t2s.badges)
-        yield Talk()
+        yield self._talk
         yield Footer(self.hints)
         yield FindBar()
 
     def on_mount(self) -> None:
-        talk = self.query_one(Talk)
+        talk = self._talk
         talk.name_shown = "AGENT"
         row = self.feed.view.agents.get(self.agent)
         talk.following = row is not None and self.feed.standing(row) == "running"
@@ -123,16 +124,16 @@ class AgentScreen(RunActions):
         self._read()
 
     def action_follow(self) -> None:
-        talk = self.query_one(Talk)
+        talk = self._talk
         talk.following = not talk.following
         talk.pull()
 
     def copied(self) -> str:
-        return "\n\n".join(f"{m.role}:\n{m.text}" for m in self.query_one(Talk).messages)
+        return "\n\n".join(f"{m.role}:\n{m.text}" for m in self._talk.messages)
 
     def _read(self) -> None:
         """Take the file in when it has grown, and the stream when it has moved."""
-        talk = self.query_one(Talk)
+        talk = self._talk
         path, size = self.feed.run.agent(self.agent), self.feed.conversation(self.agent)
         tail = self.feed.tail(self.agent)
         if (size, tail.version) == (self._read_size, self._version):

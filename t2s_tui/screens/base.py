@@ -13,6 +13,7 @@ from t2s_tui.keys import BACK, bindings
 from t2s_tui.widgets.canvas import Canvas
 from t2s_tui.widgets.find import FindBar
 from t2s_tui.widgets.panel import ListPanel
+from t2s_tui.widgets.reader import Reader
 from t2s_tui.widgets.status import Hint
 
 if TYPE_CHECKING:
@@ -47,7 +48,20 @@ class Base(Screen[None]):
         """The app is about to end: put away what a person has typed."""
 
     def action_back(self) -> None:
-        self.app.pop_screen()
+        if not self.clear_find():
+            self.app.pop_screen()
+
+    def clear_find(self) -> bool:
+        """Take back what the panel here searches for. False: it searches for nothing."""
+        panel = self.focused
+        if not isinstance(panel, ListPanel | Reader) or not panel.needle:
+            return False
+        panel.filter("")
+        return True
+
+    def idle(self) -> frozenset[str]:
+        """Ids of keys that can do nothing as things are: help and the list of actions leave them out."""
+        return frozenset()
 
     def on_screen_resume(self) -> None:
         self.pull(Changes())

@@ -125,7 +125,7 @@ def progress(view: RunView) -> str:
     """`analyse 30/70`, or what came out."""
     if view.state == "finished":
         return plural(len(view.lessons), "lesson")
-    entered = [s for s in STAGES if view.stages[s].entered]
+    entered = [s for s in STAGES if view.stages[s].entered and view.stages[s].units]
     open_ = [s for s in entered if not view.stages[s].left]
     if not entered:
         return "not begun"

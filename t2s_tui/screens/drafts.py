@@ -13,7 +13,7 @@ from typing import NamedTuple
 from workspace.errors import InputError, T2SError
 from workspace.files import read_text, remove, write_text
 from workspace.lessons.lesson import Lesson, dump_lesson, load_lesson
-from workspace.lessons.pool import Loaded, load, save_edit
+from workspace.lessons.pool import Loaded, checked_id, load, save_edit
 from workspace.runs.run import SeedFolder
 
 USUAL = ("nano", "vim", "vi")
@@ -38,7 +38,7 @@ def open_lesson(seed: SeedFolder, lesson: str) -> Opened:
 
     A person's file that does not parse opens as it is. An empty `lesson` opens a new one with the next free id.
     """
-    lesson = lesson or next_own(seed)
+    lesson = checked_id(lesson) if lesson else next_own(seed)
     text, digest = _on_disk(seed, lesson)
     draft = draft_path(seed, lesson)
     return Opened(lesson, read_text(draft), digest, True) if draft.is_file() else Opened(lesson, text, digest)

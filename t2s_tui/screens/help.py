@@ -12,7 +12,8 @@ from t2s_tui.keys import GROUPS, Key, bindings, known_ids, written
 from t2s_tui.screens.base import Base
 from t2s_tui.text import fit, safe, wrap
 from t2s_tui.widgets.canvas import BLANK, Line, Span, row
-from t2s_tui.widgets.panel import Panel, Reader
+from t2s_tui.widgets.panel import Panel
+from t2s_tui.widgets.reader import Reader
 
 CLOSE = (Key("help.close", "escape,question_mark,q", "close", "esc", "close", "Close the help."),)
 STATES = (
@@ -21,7 +22,7 @@ STATES = (
     ("lesson", ("verified", "pinned", "edited", "dropped", "invalid")),
 )
 SHOWS: Mapping[str, str] = {
-    "RunsScreen": "All runs, newest first: how each is, how far, and its verdict. Enter opens one, n begins another.",
+    "RunsScreen": "All runs: how each is, how far, and its verdict. Enter opens one, n begins another.",
     "NewRunScreen": "A new run: the skill, what it learns from, and the model.",
     "CompareScreen": "One held-out task, tried twice: with the first skill, and with the candidate.",
     "LiveScreen": "The run as it happens: who works, what was learnt, how it is merged, what it costs.",
@@ -69,7 +70,8 @@ class About(NamedTuple):
 def about(screen: Screen[Any], name: str, remapped: Mapping[str, str]) -> About:
     """What there is to say about `screen` with the focus where it is; `remapped` are the person's own keys."""
     keys = known_ids()
-    active = [a for a in screen.active_bindings.values() if a.binding.id in keys]
+    idle = screen.idle() if isinstance(screen, Base) else frozenset[str]()
+    active = [a for a in screen.active_bindings.values() if a.binding.id in keys and a.binding.id not in idle]
     here = [a.binding.id or "" for a in active if a.node is screen.focused]
     available = {a.binding.id or "" for a in active}
     hinted = [i for hint in (screen.hints() if isinstance(screen, Base) else ()) for i in _hinted(hint.key, available)]

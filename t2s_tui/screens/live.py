@@ -10,7 +10,7 @@ from textual.containers import Horizontal, Vertical
 from textual.geometry import Size
 
 from t2s_tui.feed import Changes, Feed
-from t2s_tui.keys import LESSON, PANELS, bindings
+from t2s_tui.keys import HOME, LESSON, PANELS, bindings
 from t2s_tui.replay import Replay
 from t2s_tui.screens.actions import RunActions
 from t2s_tui.screens.agent import AgentScreen
@@ -44,15 +44,18 @@ class TooSmall(Canvas):
     """A polite word instead of a broken picture."""
 
     def paint(self) -> list[Line]:
-        size = f"This terminal is {self.size.width}x{self.size.height}; t2s needs {SMALLEST.width}x{SMALLEST.height}."
-        said = [*wrap(size, self.size.width), *wrap("The run goes on. q leaves.", self.size.width)]
+        has = self.app.size
+        size = (
+            f"This terminal is {has.width}x{has.height}; t2s needs {SMALLEST.width}x{SMALLEST.height} for a whole run."
+        )
+        said = [*wrap(size, self.size.width), *wrap("Make it larger; q leaves, esc goes back.", self.size.width)]
         return [row(Span(part, "text")) for part in said]
 
 
 class LiveScreen(RunActions, LessonActions):
     """Below 120 columns one panel at a time, from 120 all of them, from 200 the tree beside the pool."""
 
-    BINDINGS = bindings(PANELS, LESSON)
+    BINDINGS = bindings(PANELS, LESSON, HOME)
     CSS = """
     LiveScreen { layers: base; }
     LiveScreen #header { height: 2; }
@@ -163,11 +166,14 @@ class LiveScreen(RunActions, LessonActions):
                     Hint("i", "ideas"),
                 ]
             case "machine":
-                own = [Hint("+ -", "calls")]
+                own = [Hint("+ -", "calls")] if self.feed.alive else []
             case _:
                 own = [Hint("enter", "open"), Hint("f", "follow")]
-        rest = [Hint("d", "diff"), Hint("/", "find"), Hint("z", "zoom"), Hint("s", "sort")]
+        rest = [Hint("d", "diff"), Hint("/", "find"), *self._zooms(), Hint("s", "sort")]
         return [*own, *rest]
+
+    def _zooms(self) -> list[Hint]:
+        return [] if self.size.width < WIDE and self._current != "wall" else [Hint("z", "zoom")]
 
     def pull_text(self) -> None:
         self.query_one(Wall).pull_picked()

@@ -155,7 +155,7 @@ class NewRunScreen(Base):
 
     def _choices(self, field: Field) -> Sequence[str]:
         if field.key == "endpoint.model":
-            offer = self._offers.get(self.typed()["endpoint.base_url"].strip().rstrip("/"))
+            offer = self._offers.get(self.typed().get("endpoint.base_url", "").strip().rstrip("/"))
             return offer.names if offer else ()
         return families() if field.key == "domain.family" else CHOICES.get(field.key, ())
 
@@ -203,14 +203,21 @@ class NewRunScreen(Base):
             self.app.call_from_thread(self._found, found)
 
     def _found(self, found: Findings) -> None:
+        if not self._is_there:
+            return
         outlook = self.query_one(Outlook)
         outlook.plan, outlook.lacks = found.plan, found.lacks
         for each in self.query(FormRow):
             each.note.checks = found.checks
         self._retell()
 
+    @property
+    def _is_there(self) -> bool:
+        """Has nobody left the form while it was looked at?"""
+        return self.is_mounted and self in self.app.screen_stack
+
     def _retell(self) -> None:
-        if not self.is_mounted:
+        if not self._is_there:
             return
         for each in self.query(FormRow):
             each.note.more = any(one.has_focus and self.offers(one.field, "") for one in each.inputs)

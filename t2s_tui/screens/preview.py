@@ -102,6 +102,8 @@ class Preview(Canvas):
     def _stage(self, name: str, stage: StageRow, meter: int) -> list[Span]:
         over = stage.done + stage.failed
         failed = [Span(f" {self.look.glyph('failed')}{stage.failed}", "bad")] if stage.failed else []
+        if stage.left and over < stage.units:
+            return [Span(name, "dim"), Span(f" {over}/{stage.units}", "text"), *failed, Span("  ")]
         if stage.left:
             return [Span(name, "dim"), Span(f" {self.look.glyph('done')}{over}", "ok"), *failed, Span("  ")]
         full, rest = self.look.meter(over / max(1, stage.units), meter)

@@ -128,10 +128,11 @@ class RunsScreen(Base):
         self._look()
 
     def hints(self) -> Sequence[Hint]:
-        keys = [("enter", "open"), ("w", "watch again"), ("R", "resume"), ("D", "delete")]
+        keys = [("w", "watch again"), ("R", "resume"), ("D", "delete")]
         own = [Hint(*pair) for pair in keys] if self._runs.cards else []
         order = [Hint("s", "sort")] if len(self._runs.cards) > 1 else []
-        return [*own, Hint("n", "new run"), Hint("/", "find"), *order]
+        first = [Hint("enter", "open")] if self._runs.cards else []
+        return [*first, Hint("n", "new run"), Hint("/", "find"), *own, *order]
 
     def pull(self, changes: Changes) -> None:
         if not self._looking and time.monotonic() - self._looked > LOOK_EVERY:
@@ -140,6 +141,7 @@ class RunsScreen(Base):
 
     def action_back(self) -> None:
         """This is where back leads to; leaving is another key."""
+        self.clear_find()
 
     def action_new_run(self) -> None:
         from t2s_tui.screens.new_run import NewRunScreen

@@ -23,7 +23,8 @@ from t2s_tui.text import safe, unsaid, wrap
 from t2s_tui.who import who
 from t2s_tui.widgets.canvas import BLANK, Line, Span, row
 from t2s_tui.widgets.find import FindBar
-from t2s_tui.widgets.panel import ListPanel, Reader
+from t2s_tui.widgets.panel import ListPanel
+from t2s_tui.widgets.reader import Reader
 from t2s_tui.widgets.status import Footer, Header, Hint
 from workspace.errors import T2SError
 from workspace.reports.summary import by_hand, result_skill

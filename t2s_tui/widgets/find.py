@@ -5,7 +5,9 @@ from __future__ import annotations
 from textual import events
 from textual.widgets import Input
 
-from t2s_tui.widgets.panel import ListPanel, Panel, Reader
+from t2s_tui.widgets.panel import ListPanel, Panel
+from t2s_tui.widgets.reader import Reader
+from t2s_tui.widgets.status import Footer, Hint
 
 
 class FindBar(Input):
@@ -25,6 +27,7 @@ class FindBar(Input):
         assert isinstance(panel, ListPanel | Reader)
         self._panel = panel
         self.value = panel.needle
+        self._tell_footer((Hint("enter", "keep"), Hint("esc", "clear")))
         self.display = True
         self.focus()
 
@@ -48,6 +51,13 @@ class FindBar(Input):
     def _leave(self) -> None:
         panel, self._panel = self._panel, None
         self.display = False
+        self._tell_footer(None)
         if panel is not None:
             panel.focus()
             panel.pull()
+
+    def _tell_footer(self, hints: tuple[Hint, ...] | None) -> None:
+        """While one types, the keys of the page behind do nothing: the footer shows those that do."""
+        for footer in self.screen.query(Footer):
+            footer.instead = hints
+            footer.pull()

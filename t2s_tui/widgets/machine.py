@@ -8,7 +8,7 @@ from t2s_tui.feed import Feed
 from t2s_tui.narrate import brief, turned
 from t2s_tui.text import clock, count, fit, money, plural, safe, wrap
 from t2s_tui.widgets.canvas import BLANK, Line, Span, row
-from t2s_tui.widgets.panel import Reader
+from t2s_tui.widgets.reader import Reader
 
 SHOWN = 50
 

@@ -9,7 +9,8 @@ from textual import events
 
 from t2s_tui.keys import CHOOSE, bindings
 from t2s_tui.widgets.canvas import Line, Span
-from t2s_tui.widgets.panel import ListPanel, Reader
+from t2s_tui.widgets.panel import ListPanel
+from t2s_tui.widgets.reader import Reader
 
 
 class Item(NamedTuple):

@@ -1,4 +1,4 @@
-"""Panels: a title row and a body. `ListPanel` has rows with a cursor, `Reader` has text to scroll and search."""
+"""Panels: a title row and a body. `ListPanel` has rows with a cursor."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Generic, TypeVar
 from textual import events
 from textual.message import Message
 
-from t2s_tui.keys import CHOOSE, FIND, MOVE, READ, bindings
-from t2s_tui.text import safe, width, wrap
+from t2s_tui.keys import CHOOSE, FIND, MOVE, bindings
+from t2s_tui.text import safe, wrap
 from t2s_tui.widgets.canvas import Canvas, Line, Span, apart, clip
+from t2s_tui.widgets.marks import marked
 
 T = TypeVar("T")
 MANY = 400
@@ -108,6 +109,7 @@ class ListPanel(Panel):
         self._place = 0
         self._top = 0
         self._order: list[str] = []
+        self._rows = 0
 
     def keys(self) -> Sequence[str]:
         """Every row's key in the order of the rows."""
@@ -139,7 +141,7 @@ class ListPanel(Panel):
 
     def filter(self, needle: str) -> None:
         """Show only rows that hold `needle`, case aside; an empty one shows all."""
-        self.needle = needle.casefold()
+        self.needle = needle
         self._top = 0
         self.pull()
 
@@ -152,7 +154,8 @@ class ListPanel(Panel):
         return [self._row(key, n == self._place, cells) for n, key in enumerate(shown, self._top)]
 
     def aside(self) -> list[Span]:
-        spans = [Span(f"/{self.needle}  ", "run")] if self.needle else []
+        found = f"{len(self._order)} of {self._rows}  "
+        spans = [Span(f"/{self.needle}  ", "run"), Span(found, "text" if self._order else "bad")] if self.needle else []
         height = self.size.height - 1
         if len(self._order) > height > 0:
             last = min(len(self._order), self._top + height)
@@ -162,12 +165,15 @@ class ListPanel(Panel):
     def _row(self, key: str, picked: bool, cells: int) -> Line:
         back = ("pick" if self.has_focus else "rest") if picked else "back"
         edge = Span(self.look.glyphs.pick if picked else " ", "run" if self.has_focus else "faint")
-        return Line((edge, *clip(self.line(key, cells - 2), cells - 2)), back)
+        line = Line((edge, *clip(self.line(key, cells - 2), cells - 2)), back)
+        return marked(line, self.needle) if self.needle else line
 
     def _settle(self) -> None:
         """Take the rows as they are now and find the cursor's place among them."""
         order = list(self.keys())
-        self._order = [k for k in order if self.needle in self.sought(k).casefold()] if self.needle else order
+        self._rows = len(order)
+        needle = self.needle.casefold()
+        self._order = [k for k in order if needle in self.sought(k).casefold()] if needle else order
         if self.following or not self._order:
             self._place = 0
         elif self._cursor in self._order:
@@ -209,11 +215,22 @@ class ListPanel(Panel):
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         event.stop()
-        self._step(2)
+        self._wheel(3)
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         event.stop()
-        self._step(-2)
+        self._wheel(-3)
+
+    def _wheel(self, by: int) -> None:
+        """Scroll; the cursor stays on its row as long as that is in sight."""
+        self._settle()
+        height = self.size.height - 1
+        self._top = max(0, min(self._top + by, len(self._order) - height))
+        place = min(max(self._place, self._top), self._top + height - 1)
+        if self._order and place != self._place:
+            self.go(self._order[place])
+        else:
+            self.pull()
 
     def on_click(self, event: events.Click) -> None:
         place = self._top + event.y - 1
@@ -225,126 +242,9 @@ class ListPanel(Panel):
             self.go(self._order[place])
 
 
-class Reader(Panel):
-    """Lines to scroll through and search. `following` keeps the end in sight."""
-
-    BINDINGS = bindings(MOVE, FIND, READ)
-
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
-        super().__init__(id=id, classes=classes)
-        self.needle = ""
-        self.following = False
-        self._top = 0
-        self._all: list[Line] = []
-        self._width = 0
-
-    def content(self, cells: int) -> list[Line]:
-        """All lines, wrapped to `cells`."""
-        raise NotImplementedError
-
-    def renew(self) -> None:
-        """The content has changed: lay it out again."""
-        self._width = 0
-        self.pull()
-
-    def body(self, cells: int, height: int) -> list[Line]:
-        if self._width != cells:
-            self._all, self._width = self.content(cells), cells
-        last = max(0, len(self._all) - height)
-        self._top = last if self.following else min(self._top, last)
-        lines = self._all[self._top : self._top + height]
-        return [_marked(line, self.needle) for line in lines] if self.needle else lines
-
-    def aside(self) -> list[Span]:
-        spans = [Span(f"/{self.needle}  ", "run")] if self.needle else []
-        height = self.size.height - 1
-        if len(self._all) > height > 0:
-            part = min(100, round(100 * (self._top + height) / len(self._all)))
-            spans.append(Span(f"{part:3d} %", "faint"))
-        return spans
-
-    def show(self, place: int) -> None:
-        """Bring line `place` into sight."""
-        self.following = False
-        self._top = max(0, place)
-        self.pull()
-
-    def filter(self, needle: str) -> None:
-        """Mark every place that holds `needle` and go to the first from here on."""
-        self.needle = needle.casefold()
-        if self.needle:
-            self._seek(1, self._top)
-        self.pull()
-
-    def action_find(self) -> None:
-        self.post_message(ListPanel.FindAsked(self))
-
-    def action_find_next(self) -> None:
-        self._seek(1, self._top + 1)
-
-    def action_find_previous(self) -> None:
-        self._seek(-1, self._top - 1)
-
-    def _seek(self, by: int, start: int) -> None:
-        if not self.needle or not self._all:
-            return
-        places = [n for n, line in enumerate(self._all) if self.needle in _plain(line).casefold()]
-        ahead = [n for n in places if (n >= start if by > 0 else n <= start)]
-        if places:
-            self.show((ahead or places)[0 if by > 0 else -1])
-
-    def _scroll(self, by: int) -> None:
-        last = max(0, len(self._all) - (self.size.height - 1))
-        self._top = min(last, max(0, self._top + by))
-        self.following = self.following and self._top == last and by > 0
-        self.pull()
-
-    def action_down(self) -> None:
-        self._scroll(1)
-
-    def action_up(self) -> None:
-        self._scroll(-1)
-
-    def action_top(self) -> None:
-        self._scroll(-len(self._all))
-
-    def action_bottom(self) -> None:
-        self._scroll(len(self._all))
-
-    def action_half_down(self) -> None:
-        self._scroll(max(1, self.size.height // 2))
-
-    def action_half_up(self) -> None:
-        self._scroll(-max(1, self.size.height // 2))
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        event.stop()
-        self._scroll(3)
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        event.stop()
-        self._scroll(-3)
-
-
 def _scrolled(top: int, place: int, height: int, total: int) -> int:
     """The first row to show so that `place` is in sight, moving as little as possible."""
     if height <= 0:
         return 0
     top = min(max(top, place - height + 1), place)
     return max(0, min(top, total - height))
-
-
-def _plain(line: Line) -> str:
-    return "".join(safe(s.text) for s in line.spans)
-
-
-def _marked(line: Line, needle: str) -> Line:
-    """`line` with every occurrence of `needle` in its spans shown in reverse."""
-    spans: list[Span] = []
-    for span in line.spans:
-        rest = safe(span.text)
-        while (at := rest.casefold().find(needle)) >= 0 and width(rest):
-            spans += [Span(rest[:at], span.ink), Span(rest[at : at + len(needle)], f"{span.ink}+reverse")]
-            rest = rest[at + len(needle) :]
-        spans.append(Span(rest, span.ink))
-    return Line(tuple(s for s in spans if s.text), line.back)

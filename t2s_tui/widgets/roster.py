@@ -79,7 +79,7 @@ class Roster(ListPanel):
         alive = state == "running"
         calm = "text" if alive else "dim"
         spans = [
-            Span(fit(self.look.glyph(state), 2), mark.ink),
+            Span(f"{self.look.glyph(state)} ", mark.ink),
             Span(fit(agent.role, 9), calm),
             Span(fit(short(agent.unit), 10 if cells < 110 else 12), "bright" if alive else calm),
             Span(fit(self._doing(agent, state), 10), mark.ink if mark.ink == "bad" else "dim"),

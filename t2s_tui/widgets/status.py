@@ -121,8 +121,10 @@ def _stage(canvas: Canvas, feed: Feed, cell: Cell, meter: int, brief: bool) -> l
     stage_row, look = cell.row, canvas.look
     over = stage_row.done + stage_row.failed
     failed = [Span(f" {look.glyph('failed')}{stage_row.failed}", "bad")] if stage_row.failed else []
-    if not stage_row.entered:
+    if not stage_row.entered or (feed.view.ended and not stage_row.units and not over):
         return [Span(cell.stage, "faint"), Span(f" {look.glyphs.dot}", "faint")]
+    if not cell.active and over < stage_row.units:
+        return [Span(cell.stage, "dim"), Span(f" {over}/{stage_row.units}", "text"), *failed]  # it was stopped in there
     if not cell.active:
         number = "" if brief else str(over)
         return [Span(cell.stage, "dim"), Span(f" {look.glyph('done')}{number}", "ok"), *failed]
@@ -284,18 +286,37 @@ class Footer(Canvas):
         super().__init__(id=id)
         self._hints = hints
         self.last = last
+        self.instead: Sequence[Hint] | None = None
+        """Shown in place of all others while a field is open that takes every key."""
+        self._places: list[tuple[range, str]] = []
 
     def paint(self) -> list[Line]:
         cells = self.size.width
-        end = [s for hint in self._in_own_keys(self.last) for s in _hint(hint)]
+        last = self._in_own_keys(self.last if self.instead is None else ())
+        end = [s for hint in last for s in _hint(hint)]
         room = cells - spans_width(end) - 2
         left: list[Span] = [Span(" ")]
-        for hint in self._in_own_keys(self._hints()):
+        self._places = []
+        for hint in self._in_own_keys(self._hints() if self.instead is None else self.instead):
             spans = _hint(hint)
             if spans_width(left) + spans_width(spans) > room:
                 break
+            self._place(hint, spans_width(left))
             left += spans
+        at = cells - spans_width(end)
+        for hint in last:
+            self._place(hint, at)
+            at += spans_width(_hint(hint))
         return [apart(left, end, cells)]
+
+    def _place(self, hint: Hint, at: int) -> None:
+        self._places.append((range(at, at + spans_width(_hint(hint)) - 2), hint.key.split()[0]))
+
+    def on_click(self, event: events.Click) -> None:
+        """A click on a hint is its key."""
+        for place, shown in self._places:
+            if event.x in place:
+                self.app.simulate_key(KEY_NAMES.get(shown, shown))
 
     def _in_own_keys(self, hints: Sequence[Hint]) -> Sequence[Hint]:
         """The hints as this person presses them."""
@@ -304,6 +325,11 @@ class Footer(Canvas):
             return hints
         here = [active.binding.id or "" for active in self.screen.active_bindings.values()]
         return [Hint(written_here(hint.key, remapped, here), hint.label) for hint in hints]
+
+
+KEY_NAMES = {"esc": "escape", "?": "question_mark", ":": "colon", "/": "slash", "+": "plus", "[": "left_square_bracket",
+             "{": "left_curly_bracket", "←": "left", "→": "right", "↓": "down"}  # fmt: skip
+"""How Textual calls the keys that are written as signs."""
 
 
 def _hint(hint: Hint) -> list[Span]:

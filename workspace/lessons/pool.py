@@ -15,7 +15,11 @@ from typing import NamedTuple
 from workspace.errors import ChangedMeanwhile, InputError, LessonInvalid, at
 from workspace.files import digest, read_bytes, read_text, remove, write_text
 from workspace.lessons.lesson import Lesson, dump_lesson, load_lesson
+from workspace.runs.events import label
 from workspace.runs.run import SeedFolder
+
+LONGEST_ID = 200
+"""Bytes: a name on the disk has 255, with what is put before and behind an id."""
 
 
 class Loaded(NamedTuple):
@@ -58,12 +62,20 @@ def versions(seed: SeedFolder) -> dict[str, str]:
 def load(seed: SeedFolder, lesson: str) -> Loaded:
     """The effective lesson. Raises `LessonInvalid` with file:line (also for a folder, a file that cannot be read, and
     another lesson's id inside), or `InputError` when there is none of that id."""
+    checked_id(lesson)
     for path, edited in ((seed.edits / f"{lesson}.toml", True), (seed.lessons / f"{lesson}.toml", False)):
         if _is_there(path):
             text = _text(path)
             return Loaded(_as_pinned(_parsed(text, path, lesson), edited), text, digest(text), path, edited)
     known = ", ".join(lesson_ids(seed)[:8]) or "none yet"
     raise InputError(f"no lesson {lesson!r} (there are: {known})")
+
+
+def checked_id(lesson: str) -> str:
+    """`lesson`, which may come out of a stranger's journal. Raises `InputError` where no file can have that name."""
+    if "/" in lesson or "\0" in lesson or len(lesson.encode(errors="replace")) > LONGEST_ID:
+        raise InputError(f"{label(lesson, 40)!r} is no id of a lesson")
+    return lesson
 
 
 def original(seed: SeedFolder, lesson: str) -> Lesson | None:
@@ -91,7 +103,7 @@ def save_edit(seed: SeedFolder, text: str, lesson: str, loaded: str) -> Loaded:
     does not parse, and `ChangedMeanwhile` when the lesson changed since; their text is then kept as `<id>.toml.yours`.
     A text on the disk that does not parse can be mended this way: its digest counts, not what it says.
     """
-    path = seed.edits / f"{lesson}.toml"
+    path = seed.edits / f"{checked_id(lesson)}.toml"
     _parsed(text, path, lesson)
     if _digest_now(seed, lesson) != loaded:
         mine = path.with_suffix(".toml.yours")
@@ -135,7 +147,7 @@ def _is_there(path: Path) -> bool:
     """Does anything stand at `path`? Also a folder or a broken link: the engine's text must not silently go before."""
     try:
         path.lstat()
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # or a name that no file can have
         return False
     except OSError as error:
         raise LessonInvalid(f"cannot read {path}: {error.strerror}; make its folder readable") from error

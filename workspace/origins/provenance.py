@@ -13,8 +13,8 @@ from typing import Any, cast
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from workspace.edits.patch import Edit
-from workspace.files import parse_json
 from workspace.errors import InputError
+from workspace.files import parse_json
 from workspace.guard.guard import Settled
 from workspace.lessons.examples import one_line
 from workspace.lessons.lesson import Lesson, Quote

@@ -94,12 +94,19 @@ class RunView(BaseModel):
         self.seq, self.now = event.seq, event.time
         self.active += max(0.0, event.t - self.last_t) if event.t >= self.last_t else 0.0
         self.last_t = event.t
-        self._run(event)
-        self._units(event)
-        self._agents(event)
-        self._lessons(event)
-        self._tree(event)
-        self._rest(event)
+        match event.kind.partition(".")[0]:
+            case "run":
+                self._run(event)
+            case "stage" | "unit":
+                self._units(event)
+            case "agent" | "call":
+                self._agents(event)
+            case "lesson":
+                self._lessons(event)
+            case "patch" | "merge" | "edit":
+                self._tree(event)
+            case _:
+                self._rest(event)
 
     def _run(self, event: Event) -> None:
         match event:
