@@ -21,6 +21,7 @@ from textual.app import SystemCommand
 from textual.screen import Screen
 from textual.timer import Timer
 
+from t2s_tui.actions_list import Actions
 from t2s_tui.feed import Changes, Feed
 from t2s_tui.ground import Ground
 from t2s_tui.keys import APP, REPLAY, bindings, keymap_file, known_ids, user_keymap, written
@@ -62,6 +63,7 @@ class T2SApp(Ground):
     TITLE = "t2s"
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"
+    COMMANDS = {Actions}  # noqa: RUF012 - as Textual declares it
     BINDINGS = bindings(APP, REPLAY)
     CSS = """
     Screen { background: $background; color: $foreground; }

@@ -105,7 +105,7 @@ class Ground(Textual[int]):
     def theme_commands(self) -> Iterable[SystemCommand]:
         """Every palette by name, for the list of all actions."""
         for name in PALETTES:
-            yield SystemCommand(f"Theme {name}", "these colours from now on", partial(self.wear, name))
+            yield SystemCommand(f"Colours: {name}", "", partial(self.wear, name))
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         """Every frame passes here on its way to the driver."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,7 +43,11 @@ READ = (
     Key("find.previous", "N", "find_previous", "N", "previous", "To the place before."),
 )
 FIND = (Key("find.open", "slash", "find", "/", "find", "Show only rows, or find places, that hold a text."),)
-DIFF = (Key("diff.blame", "b", "blame", "b", "blame", "Where the line under the cursor comes from, and off again."),)
+DIFF = (
+    Key("diff.blame", "b", "blame", "b", "blame", "Where the line under the cursor comes from, and off again."),
+    Key("diff.next", "right_square_bracket", "change(1)", "]", "next change", "To the next change."),
+    Key("diff.previous", "left_square_bracket", "change(-1)", "[", "change before", "To the change before."),
+)
 SORT = (Key("page.sort", "s", "sort", "s", "sort", "Sort by something else."),)
 BACK = (Key("screen.back", "escape", "back", "esc", "back", "Back to where you came from."),)
 
@@ -66,7 +71,7 @@ RUN = (
         "pause_now",
         "P",
         "pause now",
-        "Pause at once: agents are held at their next call instead of going on to their end.",
+        "Pause at once: agents are held at their next call.",
     ),
     Key("run.resume", "R", "resume_engine", "R", "resume", "Start an engine for a run that lost its own, or ended."),
     Key("run.retry", "r", "retry", "r", "retry failed", "Try the failed units again."),
@@ -155,6 +160,18 @@ GROUPS: Mapping[str, tuple[Key, ...]] = {
 }
 
 
+TOGETHER: tuple[tuple[Key, ...], ...] = (
+    MOVE + CHOOSE + FIND + PANELS + RUN + HOME + LESSON + APP,
+    MOVE + CHOOSE + FIND + PANELS + REPLAY + HOME + LESSON + APP,
+    MOVE + CHOOSE + FIND + RUNS + BACK + APP,
+    MOVE + CHOOSE + FIND + READ + SORT + DIFF + RUN + LESSON + BACK + APP,
+    MOVE + FIND + READ + RUN + VERDICT + GRID + BACK + APP,
+    EDITOR,
+    FORM,
+)
+"""Keys that are pressed on one screen: no two of them may be the same."""
+
+
 def bindings(*groups: Iterable[Key]) -> list[BindingType]:
     """Textual bindings for these keys; only the interrupt goes before what a text field wants."""
     keys = [key for group in groups for key in group]
@@ -196,7 +213,24 @@ def user_keymap(path: Path) -> dict[str, str]:
     known = known_ids()
     for name, keys in table.items():
         if name not in known:
-            raise ConfigError(f"{at(path)}: no key is called {name!r}; known are {', '.join(sorted(known))}")
+            near = get_close_matches(str(name), known, 3, 0.4)
+            hint = f"did you mean {' or '.join(near)}" if near else "docs/keys.md has all of them"
+            raise ConfigError(f"{at(path)}: no key is called {name!r}; {hint}")
         if not isinstance(keys, str) or not keys:
             raise ConfigError(f'{at(path)}: `{name}` needs a key such as "p" or "ctrl+o"')
-    return {str(name): str(keys) for name, keys in table.items()}
+    wanted = {str(name): str(keys) for name, keys in table.items()}
+    if clash := _clash(wanted):
+        raise ConfigError(f"{at(path)}: {clash}")
+    return wanted
+
+
+def _clash(wanted: Mapping[str, str]) -> str:
+    """Why these keys cannot be: one of them would do two things on the same screen. Empty when all is well."""
+    for group in TOGETHER:
+        taken: dict[str, Key] = {}
+        for key in sorted(group, key=lambda key: key.id in wanted):
+            for one in wanted.get(key.id, key.keys).split(","):
+                other = taken.setdefault(one.strip(), key)
+                if other is not key and (key.id in wanted or other.id in wanted):
+                    return f'`{key.id}` cannot be "{one.strip()}": that is `{other.id}` ({other.label})'
+    return ""

@@ -25,7 +25,8 @@ class Question(Canvas):
 
     def __init__(self, question: str, consequence: str, yes: str, no: str, marked: Answer) -> None:
         super().__init__(id="question")
-        self.question, self.consequence, self.yes, self.no = question, consequence, yes, no
+        self.question, self.yes, self.no = question, yes, no
+        self.consequence = consequence.replace("`", "")  # marks of code in sentences that the shell prints as well
         self.marked = marked
 
     def paint(self) -> list[Line]:

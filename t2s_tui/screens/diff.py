@@ -71,6 +71,16 @@ class DiffText(Page):
         added, removed = sum(f.added for f in self.files), sum(f.removed for f in self.files)
         return [Span(plural(len(self.files), "file"), "dim"), Span(f"  +{added}", "ok"), Span(f"  −{removed}", "bad")]
 
+    def turn(self, by: int) -> None:
+        """The cursor to the beginning of the next change (`by` 1), or of the one before (-1); it stays at the last."""
+        pairs = [(place_key(file.name, pair), pair) for file in self.files for pair in file.pairs]
+        here = next((n for n, (key, _) in enumerate(pairs) if key == self.cursor), 0)
+        starts = [n for n, (_, pair) in enumerate(pairs) if _says(pair) and (not n or not _says(pairs[n - 1][1]))]
+        fresh = not self._key  # nobody has moved the cursor yet
+        ahead = [n for n in starts if (n > here or (fresh and n == here) if by > 0 else n < here)]
+        if ahead:
+            self.put(pairs[ahead[0 if by > 0 else -1]][0])
+
     def parts(self, cells: int) -> Iterable[Line | Item]:
         if not self.files:
             yield from self.empty(self._empty)
@@ -168,10 +178,16 @@ class DiffScreen(RunActions):
 
     def on_mount(self) -> None:
         self._diff.focus()
+        self.call_after_refresh(self.action_change, 1)
+
+    def action_change(self, by: int) -> None:
+        """To the first line of the next change, or of the one before."""
+        self._diff.turn(by)
+        self._about(self._diff.cursor)
 
     def hints(self) -> Sequence[Hint]:
-        keys = [("esc", "back"), ("j k", "move"), ("b", "blame"), ("enter", "open edit"), ("/", "find")]
-        return [Hint(*pair) for pair in [*keys, ("v", "verdict"), ("y", "copy")]]
+        keys = [("esc", "back"), ("j k", "move"), ("b", "blame"), ("enter", "open edit"), ("[ ]", "changes")]
+        return [Hint(*pair) for pair in [*keys, ("/", "find"), ("v", "verdict"), ("y", "copy")]]
 
     def action_blame(self) -> None:
         self.toggle_class("-blame")
@@ -194,6 +210,11 @@ class DiffScreen(RunActions):
 
     def copied(self) -> str:
         return "\n".join(unified(self._diff.files))
+
+
+def _says(pair: Pair) -> bool:
+    """Is it a change, and of more than blanks?"""
+    return not pair.same and bool(((pair.before or "") + (pair.after or "")).strip())
 
 
 class Sides(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from textual import on
 from textual.app import ComposeResult
 from textual.screen import ModalScreen, Screen
 
@@ -12,7 +13,8 @@ from t2s_tui.keys import GROUPS, Key, bindings, known_ids, written
 from t2s_tui.screens.base import Base
 from t2s_tui.text import fit, safe, wrap
 from t2s_tui.widgets.canvas import BLANK, Line, Span, row
-from t2s_tui.widgets.panel import Panel
+from t2s_tui.widgets.find import FindBar
+from t2s_tui.widgets.panel import ListPanel, Panel
 from t2s_tui.widgets.reader import Reader
 
 CLOSE = (Key("help.close", "escape,question_mark,q", "close", "esc", "close", "Close the help."),)
@@ -166,9 +168,17 @@ class HelpScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         yield self._text
+        yield FindBar()
 
     def on_mount(self) -> None:
         self._text.focus()
 
+    @on(ListPanel.FindAsked)
+    def _find(self, message: ListPanel.FindAsked) -> None:
+        self.query_one(FindBar).ask(message.panel)
+
     def action_close(self) -> None:
-        self.dismiss()
+        if self._text.needle:
+            self._text.filter("")
+        else:
+            self.dismiss()

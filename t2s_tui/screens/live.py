@@ -75,7 +75,10 @@ class LiveScreen(RunActions, LessonActions):
     LiveScreen TooSmall { display: none; height: 1fr; }
     LiveScreen.-small > * { display: none; }
     LiveScreen.-small TooSmall { display: block; }
+    LiveScreen.-wide.-still #left { width: 46%; }
+    LiveScreen.-wide.-still #roster { height: 60%; }
     LiveScreen.-huge #left { width: 54%; }
+    LiveScreen.-huge.-still #left { width: 34%; }
     LiveScreen.-huge #right { layout: grid; grid-size: 2 2; grid-rows: 3fr 2fr; grid-gutter: 0 1; }
     LiveScreen.-huge #pool { row-span: 2; height: 100%; }
     LiveScreen.-huge #tree, LiveScreen.-huge #machine { height: 100%; display: block; }
@@ -175,6 +178,11 @@ class LiveScreen(RunActions, LessonActions):
     def _zooms(self) -> list[Hint]:
         return [] if self.size.width < WIDE and self._current != "wall" else [Hint("z", "zoom")]
 
+    def pull(self, changes: Changes) -> None:
+        if changes.state:
+            self.set_class(not self.feed.moving, "-still")  # nobody writes: the room goes to what was learnt
+        super().pull(changes)
+
     def pull_text(self) -> None:
         self.query_one(Wall).pull_picked()
 
@@ -230,6 +238,7 @@ class LiveScreen(RunActions, LessonActions):
         self.set_class(width < SMALLEST.width or self.size.height < SMALLEST.height, "-small")
         self.set_class(one, "-one")
         self.set_class(width >= WIDE, "-wide")
+        self.set_class(not self.feed.moving, "-still")
         self.set_class(width >= HUGE and not one, "-huge")
         for tab in TABS:
             self.query_one(f"#{tab.panel}").set_class(tab.panel == self._current, "-here")

@@ -145,8 +145,11 @@ class ListPanel(Panel):
         self._top = 0
         self.pull()
 
+    def paint(self) -> list[Line]:
+        self._settle()  # before the title, which counts the rows
+        return super().paint()
+
     def body(self, cells: int, height: int) -> list[Line]:
-        self._settle()
         if not self._order:
             return self.empty(f"no row holds “{self.needle}”") if self.needle else self.nothing()
         self._top = _scrolled(self._top, self._place, height, len(self._order))

@@ -24,7 +24,6 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 
 from t2s_tui.app import T2SApp
-from t2s_tui.keys import GROUPS, bindings, user_keymap
 from t2s_tui.people import workplace
 from t2s_tui.screens.agent import AgentScreen, TrajectoryScreen
 from t2s_tui.screens.budget import BudgetScreen
@@ -43,7 +42,7 @@ from t2s_tui.widgets.editor import Editor
 from t2s_tui.widgets.pool import Pool
 from tests.shell import Shell
 from tests.t2s_tui.recorded import SKILL, write_run
-from workspace.errors import ConfigError, InputError, LessonInvalid
+from workspace.errors import InputError, LessonInvalid
 from workspace.files import write_text
 from workspace.lessons.pool import load
 from workspace.runs import events as e
@@ -699,41 +698,3 @@ def test_a_terminal_that_stops_reading_cannot_hold_the_viewer(terminal: Terminal
     time.sleep(1.5)  # nobody reads: the pty fills up
     terminal.viewer.send_signal(signal.SIGTERM)
     assert terminal.viewer.wait(12) in (0, 143)
-
-
-# --- keys --------------------------------------------------------------------------------------------------------
-
-
-def test_every_key_has_an_id_of_its_own_and_a_sentence() -> None:
-    keys = [key for group in GROUPS.values() for key in group]
-    assert len({key.id for key in keys}) == len(keys)
-    assert all(key.help.endswith(".") for key in keys)
-    assert all(binding.id for binding in bindings(*GROUPS.values()))
-
-
-async def test_people_can_give_a_key_another_key(
-    run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write_text(tmp_path / "config" / "t2s" / "keys.toml", '"run.pause" = "ctrl+o"\n')
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    async with shown(run) as (_, pilot):
-        await pilot.press("space")
-        await pilot.pause()
-        assert wishes(run) == []
-        await pilot.press("ctrl+o")
-        await pilot.pause()
-        assert wishes(run) == ["pause"]
-
-
-def test_a_key_id_that_does_not_exist_is_refused_with_those_that_do(tmp_path: Path) -> None:
-    path = tmp_path / "keys.toml"
-    path.write_text('"run.pawse" = "p"\n')
-    with pytest.raises(ConfigError, match=r"run\.pawse.*run\.pause"):
-        user_keymap(path)
-
-
-async def test_the_palette_offers_every_action_of_the_screen(run: RunFolder) -> None:
-    async with shown(run) as (app, _):
-        offered = {command.help for command in app.get_system_commands(app.screen)}
-        for shown_key in ("space", "X", "d", "v", "z", "?", "e", "enter", "/"):
-            assert shown_key in offered
