@@ -79,7 +79,7 @@ async def test_a_filter_is_counted_shown_in_the_rows_and_taken_back_with_esc_bef
 ) -> None:
     async with shown(run, size=(80, 24)) as (app, pilot):
         roster = app.screen.query_one(Roster)
-        wanted = sum("t06" in roster.sought(key).casefold() for key in roster.keys())
+        wanted = sum("t06" in roster.sought(key).casefold() for key in list(roster.keys()))
         await pilot.press("slash", *"T06")
         await pilot.pause()
         assert 0 < wanted < 60 and f"/T06  {wanted} of 213" in text(app)
