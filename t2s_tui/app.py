@@ -107,7 +107,7 @@ class T2SApp(Ground):
         self._first = run
         self._replay_at = replay
         self._now = now
-        self._framed = 0.0
+        self._between = self._ticks = 1
         self._clock: Timer | None = None
         self._asked_to_leave = 0.0
         self._last_resort: threading.Timer | None = None
@@ -223,7 +223,9 @@ class T2SApp(Ground):
     def restart_clock(self) -> None:
         if self._clock is not None:
             self._clock.stop()
-        self._clock = self.set_interval(1 / (FAST if self.frames >= FPS else self.frames), self._tick)
+        self._between = max(1, round(FAST / self.frames)) if self.frames >= FPS else 1
+        self._ticks = 0
+        self._clock = self.set_interval(1 / (self.frames * self._between), self._tick)
 
     def _tick(self) -> None:
         """One look at the run; a whole frame at `fps`, in between only what the focused agent says."""
@@ -233,10 +235,9 @@ class T2SApp(Ground):
         if self._behind():
             self.note_pace(skipped=True)
             return
-        full = time.monotonic() - self._framed >= 1 / self.frames - 0.02
+        self._ticks += 1
         screen = self.screen
-        if full:
-            self._framed = time.monotonic()
+        if self._ticks % self._between == 0:
             changes = self.feed.poll() if self.feed else Changes()
             if isinstance(screen, Base):
                 screen.pull(changes)

@@ -8,6 +8,9 @@ from t2s_tui.theme import Look
 from t2s_tui.widgets.status import Said
 
 LOOK = "v verdict  d diff"
+OUTDATED = "Lessons were changed: what they led to is out of date."
+ENDED = ("finished", "stopped", "incomplete")
+"""States in which nothing takes up changed lessons by itself."""
 
 
 def notice(feed: Feed, look: Look, *, readonly: bool) -> Said | None:
@@ -19,8 +22,8 @@ def notice(feed: Feed, look: Look, *, readonly: bool) -> Said | None:
 def _said(feed: Feed, look: Look) -> Said | None:
     view, due = feed.view, feed.people.due
     match feed.state:
-        case "finished" | "stopped" | "incomplete" if due.anything:
-            return Said("Lessons were changed: what they led to is out of date.", "you", "R makes it again", "due")
+        case state if state in ENDED and due.anything:
+            return Said(OUTDATED, "you", "R makes it again", "due")
         case "lost":
             return Said("The engine is gone; everything finished is kept.", "bad", "R resumes")
         case "paused":

@@ -121,6 +121,8 @@ def wrap(line: str, cells: int) -> list[str]:
     if width(line) <= cells:
         return [line]
     indent = line[: len(line) - len(line.lstrip(" "))][: cells // 3]
+    if line.isascii() and (found := _rows(cells - len(indent)).findall(line)) and _whole(line, cells - len(indent)):
+        return [indent + row for row in found]
     rows: list[str] = []
     row = ""
     for word in _words(line, cells - len(indent)):
@@ -130,6 +132,17 @@ def wrap(line: str, cells: int) -> list[str]:
             word = word.lstrip(" ")
         row += word
     return [*rows, row.rstrip()]
+
+
+@lru_cache(64)
+def _rows(cells: int) -> re.Pattern[str]:
+    """As many whole words as fit into `cells` cells of one character each."""
+    return re.compile(rf"\S(?:.{{0,{max(0, cells - 2)}}}\S)?(?=\s|$)")
+
+
+def _whole(line: str, cells: int) -> bool:
+    """Does every word fit?"""
+    return cells > 1 and max(map(len, line.split()), default=0) <= cells
 
 
 def _words(line: str, cells: int) -> list[str]:

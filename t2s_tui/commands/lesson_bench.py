@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 from t2s_tui.commands.common import the_run
 from workspace.errors import InputError
-from workspace.files import read_text
 from workspace.lessons import pool
 from workspace.lessons.lesson import Lesson
-from workspace.merging.ledger import Entry, load_ledger
+from workspace.merging.ledger import Entry
+from workspace.reports.summary import read_ledger
 from workspace.runs.run import RunFolder, SeedFolder
 
 SHOWN = 8
@@ -52,7 +52,7 @@ class Bench(NamedTuple):
     def fates(self) -> dict[str, Entry]:
         """Lesson → what became of it; empty before the candidate is settled."""
         path = self.seed.ledger
-        rows = load_ledger(read_text(path)) if path.is_file() else []
+        rows = read_ledger(path) if path.is_file() else []
         return {row.id: row for row in rows if row.what == "lesson"}
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from t2s_tui.text import ago, count, fit, money, plural, right
+from t2s_tui.text import ago, count, fit, money, plural, right, safe, width
 from t2s_tui.theme import Look
 from t2s_tui.who import who
 from t2s_tui.widgets.canvas import Span
@@ -27,11 +27,13 @@ READING = "reading"
 
 
 class Print(NamedTuple):
-    """What tells that a run must be read again: its journal has grown, its engine came or went, a person decided."""
+    """What tells that a run must be read again: its journal has grown, its engine came or went, a person decided or
+    changed lessons."""
 
     size: int
     alive: bool
     decided: float
+    edited: float = 0.0
 
 
 class Card(NamedTuple):
@@ -84,8 +86,10 @@ def _known(known: Mapping[str, Card], run: RunFolder, print_: Print) -> Card:
 
 
 def _print(run: RunFolder) -> Print:
-    decisions = (decision_file(each) for each in run.rounds())
-    return Print(size_of(run.journal), alive(run), sum(map(changed_at, decisions)))
+    rounds = run.rounds()
+    decided = sum(changed_at(decision_file(each)) for each in rounds)
+    edited = changed_at(rounds[-1].seed(0).edits) if rounds else 0.0
+    return Print(size_of(run.journal), alive(run), decided, edited)
 
 
 def read_card(run: RunFolder, print_: Print) -> Card:
@@ -149,38 +153,109 @@ def _place(order: tuple[str, ...], word: str) -> int:
     return order.index(word) if word in order else len(order)
 
 
-def card_line(card: Card, look: Look, cells: int) -> list[Span]:
-    """The row of a card: what fits is chosen by the width, and every column keeps its place."""
-    mark = look.mark(card.state)
-    if card.state == READING:
-        spans = [Span(fit("", 2)), Span(fit("reading", 12), "faint")]
-    else:
-        spans = [Span(fit(look.glyph(card.state), 2), mark.ink), Span(fit(mark.word, 12), mark.ink)]
-    spans += [Span(column.text(card), column.ink) for column in COLUMNS if cells >= column.least]
-    verdict = look.mark(card.decided)
-    shown = f"{look.glyph(card.decided)} {card.said or verdict.word}" if card.decided else ""
-    spans.append(Span(fit(shown, 18), "you" if card.word else verdict.ink))
-    age = ago(time.time() - card.began) if card.began else ""
-    spans += list(_figures(card)) if cells >= 150 else []
-    return [*spans, Span(right(age, max(0, min(9, cells - sum(len(s.text) for s in spans)))), "dim")]
+class Widths(NamedTuple):
+    """Cells of the columns that every screen shows, the gap behind each included; 0 leaves one out."""
+
+    state: int = 14
+    skill: int = 17
+    progress: int = 18
+    verdict: int = 18
+    age: int = 9
 
 
-class Column(NamedTuple):
-    """A column that is there from `least` cells on."""
+GLYPH = 2
+FULL = Widths()
+FORMS = (
+    FULL,
+    FULL._replace(age=0),
+    FULL._replace(verdict=GLYPH),
+    FULL._replace(verdict=GLYPH, age=0),
+    FULL._replace(state=GLYPH, verdict=GLYPH, age=0),
+)
+"""What goes first where room is short; a sign stands for its word before any word is cut."""
 
+
+def needed(cards: Iterable[Card], look: Look) -> Widths:
+    """The cells that the longest entry of each column takes."""
+    longest = Widths(GLYPH, 0, 0, 0, 0)
+    for card in cards:
+        longest = Widths(*map(max, longest, _taken(card, look)))
+    return longest
+
+
+def _taken(card: Card, look: Look) -> Widths:
+    word = "reading" if card.state == READING else look.mark(card.state).word
+    cells = (GLYPH + width(word), *(width(safe(text)) for text in (card.skill, card.progress)))
+    return Widths(*(n + 1 for n in (*cells, width(_verdict(card, look)), width(_age(card)))))
+
+
+def widths(cells: int, longest: Widths) -> Widths:
+    """Columns for a row of `cells`: the first form that holds the longest entries, with what is left over as gaps."""
+    for form in FORMS:
+        least = Widths(*map(min, longest, form))
+        if (spare := cells - sum(least)) >= 0:
+            return _spread(least, form, spare)
+    rest = max(0, cells - 2 * GLYPH)
+    skill = min(longest.skill, rest // 2)
+    return Widths(GLYPH, skill, rest - skill, GLYPH, 0)
+
+
+def _spread(least: Widths, form: Widths, spare: int) -> Widths:
+    found: list[int] = []
+    for size, most in zip(least, form, strict=True):
+        more = min(spare, most - size)
+        found.append(size + more)
+        spare -= more
+    return Widths(*found)
+
+
+def card_line(card: Card, look: Look, cells: int, longest: Widths | None = None) -> list[Span]:
+    """The row of a card: what fits is chosen by the width and the `longest` entries, and columns keep their place."""
+    mark, decided = look.mark(card.state), look.mark(card.decided)
+    extra = {extra.name: extra for extra in EXTRAS if cells >= extra.least}
+    taken = sum(each.cells for each in extra.values())
+    size = widths(cells - taken, longest or needed([card], look))
+    state = ("", "reading") if card.state == READING else (look.glyph(card.state), mark.word)
+    ink = "faint" if card.state == READING else mark.ink
+    spans = [Span(fit(state[0], GLYPH), ink), Span(fit(state[1], size.state - GLYPH), ink)]
+    spans += _extra(extra, "id", card)
+    spans.append(Span(_column(card.skill, size.skill), "bright"))
+    spans += _extra(extra, "model", card)
+    spans.append(Span(_column(card.progress, size.progress), "text"))
+    verdict = _verdict(card, look) if size.verdict > GLYPH else look.glyph(card.decided)
+    spans.append(Span(fit(verdict, size.verdict), "you" if card.word else decided.ink))
+    spans += _extra(extra, "tokens", card) + _extra(extra, "cost", card)
+    return [*spans, Span(right(_age(card), size.age), "dim")]
+
+
+def _column(text: str, cells: int) -> str:
+    return fit(text, cells - 1) + " " if cells > 1 else ""
+
+
+def _verdict(card: Card, look: Look) -> str:
+    return f"{look.glyph(card.decided)} {card.said or look.mark(card.decided).word}" if card.decided else ""
+
+
+def _age(card: Card) -> str:
+    return ago(time.time() - card.began) if card.began else ""
+
+
+class Extra(NamedTuple):
+    """A column that is there from `least` cells on, with the cells it takes."""
+
+    name: str
     least: int
-    ink: str
-    text: Callable[[Card], str]
+    cells: int
+    text: Callable[[Card, int], str]
 
 
-COLUMNS = (
-    Column(110, "dim", lambda card: fit(card.run.id, 32) + " "),
-    Column(0, "bright", lambda card: fit(card.skill, 16) + " "),
-    Column(127, "dim", lambda card: fit(card.model, 16) + " "),
-    Column(0, "text", lambda card: fit(card.progress, 17) + " "),
+EXTRAS = (
+    Extra("id", 110, 33, lambda card, cells: _column(card.run.id, cells)),
+    Extra("model", 127, 17, lambda card, cells: _column(card.model, cells)),
+    Extra("tokens", 150, 14, lambda card, cells: right(f"{count(card.tokens)} tokens" if card.tokens else "", cells)),
+    Extra("cost", 150, 10, lambda card, cells: right(money(card.cost) if card.cost else "", cells)),
 )
 
 
-def _figures(card: Card) -> Iterator[Span]:
-    yield Span(right(f"{count(card.tokens)} tokens" if card.tokens else "", 14), "dim")
-    yield Span(right(money(card.cost) if card.cost else "", 10), "dim")
+def _extra(there: Mapping[str, Extra], name: str, card: Card) -> list[Span]:
+    return [Span(each.text(card, each.cells), "dim")] if (each := there.get(name)) else []

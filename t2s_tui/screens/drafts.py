@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from workspace.errors import InputError, T2SError
-from workspace.files import read_text, remove, write_text
-from workspace.lessons.lesson import Lesson, dump_lesson, load_lesson
+from t2s_tui.screens.lesson_sheet import as_sheet, sheet
+from workspace.errors import InputError, LessonInvalid, T2SError
+from workspace.files import digest, read_text, remove, write_text
+from workspace.lessons.lesson import Lesson, load_lesson
 from workspace.lessons.pool import Loaded, checked_id, load, save_edit
 from workspace.runs.run import SeedFolder
 
@@ -36,9 +37,10 @@ def draft_path(seed: SeedFolder, lesson: str) -> Path:
 def open_lesson(seed: SeedFolder, lesson: str) -> Opened:
     """The text to edit: an unfinished draft if there is one, else the version that counts.
 
-    A person's file that does not parse opens as it is. An empty `lesson` opens a new one with the next free id.
+    A person's file that does not parse opens as it is. An empty `lesson` opens a new one that was never saved, or
+    one with the next free id.
     """
-    lesson = checked_id(lesson) if lesson else next_own(seed)
+    lesson = checked_id(lesson) if lesson else unsaved_own(seed) or next_own(seed)
     text, digest = _on_disk(seed, lesson)
     draft = draft_path(seed, lesson)
     return Opened(lesson, read_text(draft), digest, True) if draft.is_file() else Opened(lesson, text, digest)
@@ -50,6 +52,18 @@ def next_own(seed: SeedFolder) -> str:
         p.stem for p in draft_path(seed, "H").parent.glob("H*.toml")
     }
     return next(name for n in range(1, 10_000) if (name := f"H{n:03d}") not in taken)
+
+
+def unsaved_own(seed: SeedFolder) -> str:
+    """The first new lesson of a person that only has a draft; empty where there is none."""
+    drafts = sorted(draft_path(seed, "H").parent.glob("H*.toml"))
+    return next((draft.stem for draft in drafts if not (seed.edits / draft.name).exists()), "")
+
+
+def give_up(seed: SeedFolder, opened: Opened) -> None:
+    """What was typed since `opened` is not wanted: a draft is again what it was then. Raises `DiskError`."""
+    draft = draft_path(seed, opened.lesson)
+    write_text(draft, opened.text) if opened.from_draft else remove(draft)
 
 
 def save(seed: SeedFolder, opened: Opened, text: str) -> Loaded:
@@ -88,14 +102,19 @@ def edit_outside(command: list[str], path: Path) -> None:
 
 
 def _on_disk(seed: SeedFolder, lesson: str) -> tuple[str, str]:
-    from workspace.files import digest
-
+    """The version that counts, as a sheet, and the digest of the text that it was made from."""
     own = seed.edits / f"{lesson}.toml"
     if own.is_file():
         text = read_text(own)
-        return text, digest(text)
+        return _own_sheet(seed, lesson, text), digest(text)
     if (seed.lessons / f"{lesson}.toml").is_file():
         loaded = load(seed, lesson)
-        return loaded.text, loaded.digest
-    new = Lesson(id=lesson, title="", claim="What to do, in general.", kind="human", author="human", status="pinned")
-    return dump_lesson(new), ""
+        return sheet(loaded.lesson.model_copy(update={"base": loaded.digest})), loaded.digest
+    return sheet(Lesson(id=lesson, title="", claim="", kind="human", author="human", status="pinned")), ""
+
+
+def _own_sheet(seed: SeedFolder, lesson: str, text: str) -> str:
+    try:
+        return as_sheet(text, load(seed, lesson).lesson)
+    except LessonInvalid:
+        return text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from textual import on, work
@@ -14,34 +13,60 @@ from t2s_tui.keys import EDITOR, LESSON, bindings
 from t2s_tui.people import workplace
 from t2s_tui.screens.actions import RunActions
 from t2s_tui.screens.confirm import Confirm
-from t2s_tui.screens.drafts import Opened, draft_path, edit_outside, editor_command, open_lesson, save
+from t2s_tui.screens.drafts import Opened, draft_path, edit_outside, editor_command, give_up, open_lesson, save
 from t2s_tui.screens.lesson_actions import LessonActions
+from t2s_tui.screens.lesson_sheet import first_place
 from t2s_tui.screens.lesson_text import LessonText
 from t2s_tui.screens.open import screen_of
 from t2s_tui.text import escaped, safe, wrap
+from t2s_tui.text_faults import fault_of
 from t2s_tui.widgets.canvas import Canvas, Line, Span, row
 from t2s_tui.widgets.editor import Editor
 from t2s_tui.widgets.find import FindBar
 from t2s_tui.widgets.panel import ListPanel
 from t2s_tui.widgets.status import EVERYWHERE, Footer, Header, Hint
-from workspace.errors import InputError, T2SError
+from workspace.errors import InputError, LessonInvalid, T2SError
 from workspace.files import read_text, remove, write_text
+
+DIALOG = 58  # cells of a row in a question
 
 
 class Fault(Canvas):
-    """The row under the editor: what is wrong with the text, or what saving will cost."""
+    """The rows under the editor: what is wrong with the text, or what saving will cost and where drafts are kept."""
 
     def __init__(self) -> None:
         super().__init__(id="fault")
-        self.text, self.bad = "", False
+        self.texts: tuple[str, ...] = ()
+        self.bad = False
 
-    def say(self, text: str, bad: bool = False) -> None:
-        self.text, self.bad = text, bad
+    @property
+    def text(self) -> str:
+        """All that is said."""
+        return "\n".join(self.texts)
+
+    def say(self, *texts: str, bad: bool = False) -> None:
+        """Each of `texts` begins a row."""
+        self.texts, self.bad = texts, bad
+        self._make_room()
         self.pull()
 
     def paint(self) -> list[Line]:
         ink = "bad" if self.bad else "dim"
-        return [row(Span(f" {part}", ink), back="bar") for part in wrap(safe(self.text), max(10, self.size.width - 2))]
+        return [row(Span(f" {part}", ink), back="bar") for part in self._rows()]
+
+    def on_resize(self) -> None:
+        self._make_room()
+
+    def _rows(self) -> list[str]:
+        return [part for text in self.texts for part in wrap(safe(text), self.cells)]
+
+    def _make_room(self) -> None:
+        self.styles.height = min(len(self._rows()) or 1, max(2, self.screen.size.height // 3))
+
+    @property
+    def cells(self) -> int:
+        """How wide a row of text may be."""
+        return max(10, self.screen.size.width - 2)
 
 
 class LessonScreen(LessonActions, RunActions):
@@ -52,7 +77,7 @@ class LessonScreen(LessonActions, RunActions):
     LessonScreen #header { height: 2; } LessonScreen #text { height: 1fr; } LessonScreen #footer { height: 1; }
     LessonScreen #desk { height: 1fr; display: none; }
     LessonScreen #editor { height: 1fr; padding: 1 1 0 1; }
-    LessonScreen #fault { height: 2; }
+    LessonScreen #fault { height: 1; }
     LessonScreen.-editing #desk { display: block; }
     LessonScreen.-editing #text { display: none; }
     """
@@ -80,7 +105,7 @@ class LessonScreen(LessonActions, RunActions):
 
     def hints(self) -> Sequence[Hint]:
         if self._opened:
-            return [Hint("ctrl+s", "save"), Hint("esc", "leave")]
+            return [Hint("ctrl+s", "save"), Hint("esc", "leave"), Hint("ctrl+z", "undo typing"), Hint("ctrl+y", "redo")]
         keys = [
             ("esc", "back"),
             ("e", "edit"),
@@ -119,12 +144,19 @@ class LessonScreen(LessonActions, RunActions):
         self.query_one("#desk").mount(editor, before=0)
         self.add_class("-editing")
         self.query_one(Footer).last = ()
-        note = "This is your unfinished text. " if opened.from_draft else ""
-        self.query_one(Fault).say(
-            note + (self.consequence(opened.lesson) if opened.digest else "A new lesson: it joins the merges.")
-        )
+        self._explain(opened)
+        editor.move_cursor(first_place(editor.text))
         editor.focus()
         self.call_after_refresh(lambda: self.pull(Changes()))
+
+    def _explain(self, opened: Opened) -> None:
+        """What saving comes to, and that nothing typed is lost."""
+        note = "This is your unfinished text. " if opened.from_draft else ""
+        follows = self.consequence(opened.lesson) if opened.digest else "A new lesson: it joins the merges."
+        seed = workplace(self.feed.run)
+        place = draft_path(seed, opened.lesson).relative_to(self.feed.run.path) if seed else ""
+        kept = f"If the screen ends first, your text is in {place}"
+        self.query_one(Fault).say(note + follows, kept)
 
     def action_save(self) -> None:
         opened, seed = self._opened, workplace(self.feed.run)
@@ -150,9 +182,17 @@ class LessonScreen(LessonActions, RunActions):
             "Leave without saving?", "What you have typed since you opened it is given up.", "leave", "go on editing"
         )
         if not changed or await self.app.push_screen_wait(question):
+            self._give_up(opened)
             self._close_editor()
             if not opened.digest:
                 self.app.pop_screen()
+
+    def _give_up(self, opened: Opened) -> None:
+        try:
+            if seed := workplace(self.feed.run):
+                give_up(seed, opened)
+        except T2SError as error:
+            self.t2s.tell(str(error), bad=True)
 
     def keep(self) -> None:
         """The viewer ends: what was typed waits as a draft."""
@@ -177,9 +217,15 @@ class LessonScreen(LessonActions, RunActions):
 
     def _fault(self, error: T2SError) -> None:
         """Say what is wrong and put the cursor there; the text stays in the field and in a draft."""
-        self.query_one(Fault).say(f"not saved, but kept: {error}", bad=True)
-        if found := re.search(r"\.toml:(\d+)", str(error)):
-            self.query_one(Editor).move_cursor((max(0, int(found[1]) - 1), 0))
+        opened, seed, said = self._opened, workplace(self.feed.run), self.query_one(Fault)
+        if opened is None or seed is None or not isinstance(error, LessonInvalid):
+            said.say(f"Not saved, but kept: {error}", bad=True)
+            return
+        editor = self.query_one(Editor)
+        fault = fault_of(editor.text, str(error))
+        said.say("Not saved, but kept as a draft:", *fault.told(draft_path(seed, opened.lesson), said.cells), bad=True)
+        if fault.line:
+            editor.move_cursor((fault.line - 1, max(0, fault.column - 1)))
 
     def _close_editor(self) -> None:
         self._opened = None
@@ -204,7 +250,7 @@ class LessonScreen(LessonActions, RunActions):
             write_text(draft, opened.text)
             while not self._edited_outside(opened):
                 again = Confirm(
-                    "This does not parse. Open it again?", self._why, "open it again", "later: it is kept as a draft"
+                    "This text does not count yet. Open it again?", self._why, "open it again", "later; kept as a draft"
                 )
                 if not await self.app.push_screen_wait(again):
                     return
@@ -231,8 +277,8 @@ class LessonScreen(LessonActions, RunActions):
         try:
             with self.t2s.history.step(seed, opened.lesson, "edit"):
                 save(seed, opened, text)
-        except T2SError as error:
-            self._why = str(error)
+        except LessonInvalid as error:
+            self._why = "\n".join(fault_of(text, str(error)).told(draft, DIALOG))
             return False
         self._saved(opened.lesson)
         return True

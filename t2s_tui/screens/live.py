@@ -89,6 +89,7 @@ class LiveScreen(RunActions, LessonActions):
         self.feed = feed
         self._current = "roster"
         self._zoomed = False
+        self._arranged: tuple[Size, bool, str, bool] | None = None
 
     def compose(self) -> ComposeResult:
         feed = self.feed
@@ -235,13 +236,17 @@ class LiveScreen(RunActions, LessonActions):
         """Show the panels that fit. Only classes change; the style sheet does the rest."""
         width = self.size.width
         one = self._one
+        arranged = (self.size, one, self._current if one else "", self.feed.moving)
+        if arranged == self._arranged:
+            return
+        self._arranged = arranged
         self.set_class(width < SMALLEST.width or self.size.height < SMALLEST.height, "-small")
         self.set_class(one, "-one")
         self.set_class(width >= WIDE, "-wide")
         self.set_class(not self.feed.moving, "-still")
         self.set_class(width >= HUGE and not one, "-huge")
         for tab in TABS:
-            self.query_one(f"#{tab.panel}").set_class(tab.panel == self._current, "-here")
+            self.query_one(f"#{tab.panel}").set_class(one and tab.panel == self._current, "-here")
         left = self._current in ("roster", "wall")
         self.query_one("#left").set_class(one and not left, "-aside")
         self.query_one("#right").set_class(one and left, "-aside")
@@ -258,7 +263,7 @@ class LiveScreen(RunActions, LessonActions):
         if isinstance(message.panel, Wall):
             self.roster.go(message.key)
         elif isinstance(message.panel, Roster):
-            self.query_one(Wall).pull()
+            self.query_one(Wall).pull_picked()
 
     @on(ListPanel.Chosen)
     def _chosen(self, message: ListPanel.Chosen) -> None:

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from t2s_tui.notices import ENDED, OUTDATED
+from t2s_tui.people import People, redo_told
 from t2s_tui.screens.cards import READING, Card, Print
 from t2s_tui.text import clock, count, money, plural, safe, unsaid, width, wrap
 from t2s_tui.widgets.canvas import BLANK, Canvas, Line, Span, apart, row
@@ -30,7 +32,7 @@ HOW = {
 
 class Peek(NamedTuple):
     """The run in short. `fates`: what became of its lessons, empty before it has settled; `fault`: why it cannot be
-    read."""
+    read; `due`: what has to be made again because lessons were changed after it had ended."""
 
     print: Print
     view: RunView
@@ -38,6 +40,7 @@ class Peek(NamedTuple):
     fates: tuple[str, ...] = ()
     reason: str = ""
     fault: str = ""
+    due: str = ""
 
 
 def peek(run: RunFolder, print_: Print) -> Peek:
@@ -49,9 +52,17 @@ def peek(run: RunFolder, print_: Print) -> Peek:
         fates = tuple(f"{counts[fate]} {fate.replace('_', ' ')}" for fate in FATES if counts[fate])
         round = judged_round(run)
         said = read_decision(round) if round else None
-        return Peek(print_, view, why(run, view), fates, said.why if said else "")
+        return Peek(print_, view, why(run, view), fates, said.why if said else "", due=_due(run, view))
     except (T2SError, OSError) as error:
         return Peek(print_, view, fault=str(error))
+
+
+def _due(run: RunFolder, view: RunView) -> str:
+    if view.state not in ENDED:
+        return ""
+    people = People(run)
+    people.poll(view, at_once=True)
+    return redo_told(people.due, 4)
 
 
 class Preview(Canvas):
@@ -80,6 +91,8 @@ class Preview(Canvas):
     def _facts(self, card: Card, shown: Peek, cells: int) -> Iterator[Line]:
         view = shown.view
         yield row(Span(EDGE), *self._stages(view, cells - len(EDGE)))
+        if shown.due:
+            yield from _text(f"{OUTDATED} R makes it again: {shown.due}.", "you", cells, most=2)
         yield from self._waits(card, shown, cells)
         yield from self._verdict(card, shown, cells)
         if card.model:

@@ -15,7 +15,7 @@ from t2s_tui import host
 from t2s_tui.feed import Changes
 from t2s_tui.keys import RUNS, bindings
 from t2s_tui.screens.base import Base
-from t2s_tui.screens.cards import READING, SORTS, Card, card_line, cards_of, ordered
+from t2s_tui.screens.cards import FULL, READING, SORTS, Card, Widths, card_line, cards_of, needed, ordered
 from t2s_tui.screens.confirm import Confirm
 from t2s_tui.screens.preview import Peek, Preview, peek
 from t2s_tui.text import plural
@@ -30,7 +30,7 @@ from workspace.runs.run import RunFolder, alive
 LOOK_EVERY = 1.5
 REST = 0.12  # seconds the cursor stays on a run before it is looked into
 PEEKS = 200
-LOW = 30  # rows of a screen below which the preview is short
+LOW, TINY = 30, 16  # rows of a screen below which the preview is short, and below which the runs have all the room
 
 
 class RunList(ListPanel):
@@ -46,6 +46,7 @@ class RunList(ListPanel):
         self.sort = SORTS[0]
         self._version = 0
         self._order_of: Kept[list[str]] = Kept([])
+        self._needed: Kept[Widths] = Kept(FULL)
 
     def take(self, cards: dict[str, Card]) -> None:
         """These are the runs now."""
@@ -58,13 +59,16 @@ class RunList(ListPanel):
 
     def aside(self) -> list[Span]:
         order = "newest first" if self.sort == "newest" else f"by {self.sort}"
-        return [Span(f"{order}   " if len(self.cards) > 1 else "", "dim"), *super().aside()]
+        place = super().aside()
+        gap = "   " if place else ""
+        return [Span(f"{order}{gap}" if len(self.cards) > 1 else "", "dim"), *place]
 
     def keys(self) -> list[str]:
         return self._order_of.get((self._version, self.sort), lambda: ordered(self.cards.values(), self.sort), 0)
 
     def line(self, key: str, cells: int) -> list[Span]:
-        return card_line(self.cards[key], self.look, cells)
+        longest = self._needed.get(self._version, lambda: needed(self.cards.values(), self.look), 0)
+        return card_line(self.cards[key], self.look, cells, longest)
 
     def sought(self, key: str) -> str:
         card = self.cards[key]
@@ -104,6 +108,7 @@ class RunsScreen(Base):
     CSS = """
     RunsScreen #title { height: 2; } RunsScreen #runs { height: 1fr; } RunsScreen #preview { height: 7; }
     RunsScreen #footer { height: 1; } RunsScreen.low #preview { height: 6; }
+    RunsScreen.tiny #preview { display: none; }
     """
     crumb = "runs"
 
@@ -167,6 +172,7 @@ class RunsScreen(Base):
 
     def on_resize(self) -> None:
         self.set_class(self.app.size.height < LOW, "low")
+        self.set_class(self.app.size.height < TINY, "tiny")
 
     @work
     async def action_delete(self) -> None:

@@ -36,7 +36,7 @@ class TaskGrid(ListPanel):
         super().__init__(id="tasks")
         self.sides: list[Side] = []
         self.only = ""
-        self._rows: list[Row] = []
+        self._grid_rows: list[Row] = []
         self._first_row = 0
 
     def keys(self) -> Sequence[str]:
@@ -78,11 +78,11 @@ class TaskGrid(ListPanel):
         if not self._order:
             filtered = self.only or self.needle
             return self.empty(f"no task is “{filtered}”; f shows others" if filtered else "no task was tried twice yet")
-        self._rows = self._laid_out(cells)
-        at = next((n for n, r in enumerate(self._rows) if r.first <= self._place < r.behind), 0)
+        self._grid_rows = self._laid_out(cells)
+        at = next((n for n, r in enumerate(self._grid_rows) if r.first <= self._place < r.behind), 0)
         lowest = at - height + 1
         self._first_row = max(0, lowest, min(self._first_row, max(0, at - 1)))
-        return [r.line for r in self._rows[self._first_row : self._first_row + height]]
+        return [r.line for r in self._grid_rows[self._first_row : self._first_row + height]]
 
     def nothing(self) -> list[Line]:
         return []
@@ -104,7 +104,7 @@ class TaskGrid(ListPanel):
         self.pull()
 
     def on_click(self, event: events.Click) -> None:
-        rows = self._rows[self._first_row :]
+        rows = self._grid_rows[self._first_row :]
         if not 1 <= event.y <= len(rows):
             return
         place = rows[event.y - 1].first + (event.x - INDENT) // 2
@@ -117,7 +117,7 @@ class TaskGrid(ListPanel):
     def _step_row(self, by: int) -> None:
         """To the same column of the next row that has tasks."""
         self._settle()
-        rows = [r for r in self._rows if r.behind > r.first]
+        rows = [r for r in self._grid_rows if r.behind > r.first]
         here = next((n for n, r in enumerate(rows) if r.first <= self._place < r.behind), None)
         if here is None or not 0 <= here + by < len(rows):
             return

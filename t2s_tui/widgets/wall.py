@@ -17,6 +17,8 @@ from t2s_tui.widgets.roster import short
 
 NARROWEST = 33
 LOWEST = 6
+CALM = 5
+"""Frames a second up to which all panes move at each."""
 
 
 class Grid(NamedTuple):
@@ -55,6 +57,7 @@ class Wall(Panel):
         self._grid = Grid(1, 1)
         self._drawn: dict[tuple[str, int, int], list[list[Span]]] = {}
         self._quick = False
+        self._turn = 0
         self._pick = ""
         self.alone = False
         """Only the picked pane, as large as the widget."""
@@ -70,8 +73,19 @@ class Wall(Panel):
         return list(self._slots)
 
     def pull(self) -> None:
-        self._drawn.clear()
+        """A whole frame. Above `CALM` frames a second a pane moves at every second one, half of them at each."""
+        frames: int = getattr(self.app, "frames", CALM)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+        self._turn = (self._turn + 1) % 2 if frames > CALM else 0
+        places = {agent: n for n, agent in enumerate(self._slots)} if frames > CALM else {}
+        rest = {agent for agent, n in places.items() if n % 2 == self._turn}
+        self._drawn = {key: pane for key, pane in self._drawn.items() if key[0] in rest}
         super().pull()
+
+    def on_focus(self) -> None:
+        self.pull_picked()
+
+    def on_blur(self) -> None:
+        self.pull_picked()
 
     def pull_picked(self) -> None:
         """A frame in which only the picked agent's pane moves; the others wait for the next whole one."""
@@ -88,7 +102,9 @@ class Wall(Panel):
         return [Span(f"{plural(hidden, 'more agent')} at work", "dim")] if hidden > 0 else []
 
     def paint(self) -> list[Line]:
-        self._pick = self._picked()
+        before, self._pick = self._pick, self._picked()
+        if before != self._pick:
+            self._drawn = {key: pane for key, pane in self._drawn.items() if key[0] not in (before, self._pick)}
         if not self._quick:
             self._place_agents()
         return super().paint()
@@ -119,7 +135,7 @@ class Wall(Panel):
 
     def _pane(self, agent: str, cells: int, height: int) -> list[list[Span]]:
         key = (agent, cells, height)
-        if not (self._quick and key in self._drawn and agent != self._pick):
+        if key not in self._drawn or agent == self._pick:
             self._drawn[key] = self._draw(agent, cells, height)
         return self._drawn[key]
 

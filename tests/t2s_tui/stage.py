@@ -43,23 +43,31 @@ class Stage:
         if (screen := make()) is not None:
             await self.app.push_screen(screen)
         await self.look()
+        await self.press(*keys)
+        while len(self.app.screen_stack) > depth:
+            await self.app.pop_screen()
+
+    async def press(self, *keys: str) -> None:
+        """One key after the other, with a look at every picture."""
         for key in keys:
             name = key if len(key) > 1 or key.isalnum() else _character_to_key(key)
             self.app.post_message(events.Key(name, key if len(key) == 1 else None))
             await self.look()
-        while len(self.app.screen_stack) > depth:
-            await self.app.pop_screen()
 
     async def look(self) -> None:
         """Nothing on the screen acts, and every row is as wide as the terminal."""
-        await (
-            self.pilot._wait_for_screen()
-        )  # until the machine is idle, as `pause` waits, would take three times as long
-        await self.pilot._wait_for_screen()
+        await self.settled()
         self.seen.update(type(widget) for widget in self.app.screen.query("*"))
         self.seen.add(type(self.app.screen))
         assert not self.app.fault, self.app.fault
         assert_rows_fit(self.app)
+
+    async def settled(self) -> None:
+        """Until all that was asked for is there; `pause` waits until nothing moves at all, three times as long."""
+        await self.pilot._wait_for_screen()
+        await self.pilot._wait_for_screen()
+        while not all(widget.is_mounted for widget in self.app.screen.query("*")):
+            await self.pilot._wait_for_screen()
 
     def close(self) -> None:
         self._runner.run(self._test.__aexit__(None, None, None))

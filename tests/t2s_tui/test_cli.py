@@ -71,7 +71,7 @@ def test_the_help_of_run_comes_from_the_settings(shell: Shell) -> None:
         (["dance"], "invalid choice: 'dance'"),
         (["show"], "the following arguments are required: RUN"),
         (["run", "--speed=9"], "unrecognized arguments: --speed=9"),
-        (["show", "last"], "no run 'last' in runs (last ones: none)"),
+        (["show", "last"], "no run 'last' in runs (there is none yet)"),
         (["run"], "no skill: give --skill DIR"),
         (["run", "nowhere.toml"], "no settings file nowhere.toml"),
         (["run", "--fan-in", "1"], "merge.fan_in is \"1\"; it takes a whole number, 2 or more"),

@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 
 from t2s_tui.app import T2SApp
-from t2s_tui.screens.cards import SORTS, Card, Print, card_line, cards_of, ordered
+from t2s_tui.people import workplace
+from t2s_tui.screens.cards import SORTS, Card, Print, card_line, cards_of, needed, ordered
 from t2s_tui.screens.runs import RunList
 from t2s_tui.theme import Look
+from tests.shell import Shell
 from tests.t2s_tui.recorded import write_run
 from tests.t2s_tui.test_screens import text, until
 from workspace.files import write_text
+from workspace.lessons.pool import lesson_ids, restore, set_status
 from workspace.runs.decision import decide
 from workspace.runs.run import RunFolder, load_view, save_view
 
@@ -23,6 +26,14 @@ PRINT = Print(0, False, 0)
 
 def card(name: str, state: str = "finished", skill: str = "xlsx", verdict: str = "", began: float = 0.0) -> Card:
     return Card(RunFolder(Path(name)), PRINT, state, skill, "m", "3 lessons", verdict, began=began)
+
+
+@pytest.fixture
+def finished(shell: Shell, fast: str) -> RunFolder:
+    """A run that a real engine made."""
+    inputs = ["--skill", shell.skill(), "--traces", shell.traces(16), "--fan-in", "3"]
+    assert shell.t2s("run", *inputs, "--base-url", fast, "--model", "scripted", "--plain").code == 0
+    return shell.run()
 
 
 def test_what_needs_a_person_comes_first_when_sorted_by_state() -> None:
@@ -43,6 +54,77 @@ def test_a_row_never_is_wider_than_the_screen_from_narrow_to_wide(cells: int) ->
     words = "".join(span.text for span in card_line(row._replace(tokens=12_000_000), Look(), cells))
     assert cells < 78 or len(words) <= cells
     assert "not validated" in words and "incomplete" in words
+
+
+SHAPES = [
+    card("a", "finished", "xlsx", "accept", 1.0),
+    card("b", "incomplete", "house-date", "not_validated", 1.0),
+    card("c", "running", "a-much-longer-name", began=1.0),
+]
+
+
+def rows(cells: int) -> list[str]:
+    longest = needed(SHAPES, Look())
+    return ["".join(span.text for span in card_line(one, Look(), cells, longest)) for one in SHAPES]
+
+
+@pytest.mark.parametrize("cells", range(20, 200, 3))
+def test_no_word_is_cut_beside_a_wide_gap_however_much_room_there_is(cells: int) -> None:
+    found = rows(cells)
+    assert all(len(row) <= cells for row in found)
+    assert "incomplete" in found[1] or cells < 48, "a sign stands for the word before a word is cut"
+    assert "not validated" in found[1] or "not" not in found[1]
+
+
+def test_at_sixty_columns_a_verdict_is_read_to_its_end() -> None:
+    assert "not validated" in rows(58)[1] and "house-date" in rows(58)[1]
+
+
+def test_columns_begin_at_the_same_place_in_every_row() -> None:
+    for cells in (38, 58, 78, 118, 158):
+        assert len({row.index("3 lessons") for row in rows(cells)}) == 1
+
+
+async def test_a_low_screen_shows_the_runs_before_anything_about_them(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    write_run(runs, "merging", name="2026-11-02-0900-new-bbb")
+    write_run(runs, "finished", name="2026-11-01-0900-old-aaa")
+    app = T2SApp(runs, look=Look())
+    async with app.run_test(size=(40, 10)) as pilot:
+        await until(pilot, lambda: len(app.screen.query_one(RunList).cards) == 2)
+        await until(pilot, lambda: "60 lessons" in text(app) and "merge" in text(app))
+        assert " t2s" in text(app) and "enter open" in text(app)
+        await pilot.resize_terminal(40, 20)
+        await until(pilot, lambda: "2026-11-02-0900-new-bbb" in text(app))
+
+
+async def test_the_order_stands_at_the_edge_where_all_runs_fit(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    write_run(runs, "merging", name="2026-11-02-0900-new-bbb")
+    write_run(runs, "finished", name="2026-11-01-0900-old-aaa")
+    app = T2SApp(runs, look=Look())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: len(app.screen.query_one(RunList).cards) == 2)
+        await until(
+            pilot, lambda: any(row.endswith("newest first ") and len(row) == 80 for row in text(app).split("\n"))
+        )
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+async def test_a_run_whose_lessons_were_changed_after_its_end_says_that_it_is_out_of_date(
+    finished: RunFolder, size: tuple[int, int]
+) -> None:
+    app = T2SApp(finished.path.parent, look=Look())
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: "lessons" in text(app) and "reading" not in text(app))
+        assert "Lessons were changed" not in text(app)
+        seed = workplace(finished)
+        assert seed is not None
+        dropped = lesson_ids(seed)[0]
+        set_status(seed, dropped, "dropped")
+        await until(pilot, lambda: "Lessons were changed: what they led to is out of date. R makes it" in text(app))
+        restore(seed, dropped)
+        await until(pilot, lambda: "Lessons were changed" not in text(app))
 
 
 async def test_the_run_under_the_cursor_tells_what_it_learnt_and_why_it_stopped(tmp_path: Path) -> None:

@@ -66,11 +66,11 @@ def test_a_whole_id_wins_over_longer_ones_that_begin_alike(tmp_path: Path) -> No
 def test_an_ambiguous_or_unknown_name_lists_what_there_is(tmp_path: Path) -> None:
     _run(tmp_path, "run-a")
     _run(tmp_path, "run-b")
-    with pytest.raises(InputError, match="the start of 2 runs: run-a, run-b"):
+    with pytest.raises(InputError, match="the start of 2 runs, newest first: run-b, run-a"):
         find_run(tmp_path, "run")
-    with pytest.raises(InputError, match=r"no run 'x' .*last ones: run-a, run-b"):
+    with pytest.raises(InputError, match=r"no run 'x' in .* \(newest first: run-b, run-a\)"):
         find_run(tmp_path, "x")
-    with pytest.raises(InputError, match="last ones: none"):
+    with pytest.raises(InputError, match="there is none yet"):
         find_run(tmp_path / "empty", "last")
 
 

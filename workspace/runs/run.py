@@ -353,10 +353,15 @@ def find_run(folder: Path, name: str) -> RunFolder:
     matches = [r for r in runs if r.id == name] or [r for r in runs if r.id.startswith(name)]
     if len(matches) == 1:
         return matches[0]
-    known = ", ".join(r.id for r in runs[-5:]) or "none"
     if matches:
-        raise InputError(f"{name!r} is the start of {len(matches)} runs: {', '.join(r.id for r in matches[:5])}")
-    raise InputError(f"no run {name!r} in {folder} (last ones: {known})")
+        raise InputError(f"{name!r} is the start of {len(matches)} runs, newest first: {_newest(matches)}")
+    known = f"newest first: {_newest(runs)}" if runs else "there is none yet"
+    raise InputError(f"no run {name!r} in {folder} ({known})")
+
+
+def _newest(runs: list[RunFolder], most: int = 5) -> str:
+    """The ids of the newest of `runs`."""
+    return ", ".join(run.id for run in runs[: -most - 1 : -1])
 
 
 def run_kind(run: RunFolder) -> str:
