@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -48,6 +49,9 @@ FAST = 10
 THRIFTY = 1
 TWICE = 2.0
 PATIENCE = 3.0
+SETTLED = 1.5
+"""Seconds after which everything that the screen is made of is there."""
+RARELY = (10_000, 20, 50)
 
 
 class T2SApp(Ground):
@@ -127,6 +131,8 @@ class T2SApp(Ground):
         elif self._first is not None:
             self.open_run(self._first)
         self.restart_clock()
+        if not self.is_headless:
+            self.set_timer(SETTLED, _spare_the_old)
 
     def _answered(self, agreed: bool | None) -> None:
         self.agreed = bool(agreed)
@@ -210,7 +216,7 @@ class T2SApp(Ground):
         """After a fault of ours: what, where it is written down, and that the run has not suffered."""
         print(self.fault, file=sys.stderr)
         if self.feed is not None and self.feed.alive:
-            print(f"the run goes on; come back with `t2s attach {self.feed.run.id}`", file=sys.stderr)
+            print(f"the run goes on; come back with `t2s attach {safe(self.feed.run.id)}`", file=sys.stderr)
         return 1
 
     # --- the clock ------------------------------------------------------------------------------------------------
@@ -229,6 +235,8 @@ class T2SApp(Ground):
 
     def _tick(self) -> None:
         """One look at the run; a whole frame at `fps`, in between only what the focused agent says."""
+        if not self.screen_stack:
+            return  # the app is about to end
         if self._terminal_is_gone():
             self.leave(128 + signal.SIGHUP)
             return
@@ -376,6 +384,14 @@ class T2SApp(Ground):
             self.set_keymap(self.remapped)
         except T2SError as error:
             self.tell(str(error), bad=True)
+
+
+def _spare_the_old() -> None:
+    """What is there by now stays to the end: looking through all of it again and again would hold up frames and keys
+    for 80 ms each time (benchmarks/screen.py)."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*RARELY)
 
 
 def _end_anyway(seconds: float, code: int, terminal: list[Any] | None) -> threading.Timer:

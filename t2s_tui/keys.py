@@ -134,6 +134,7 @@ RUNS = (
 FORM = (
     Key("form.start", "ctrl+s,f2", "start", "ctrl+s f2", "start", "Start the run."),
     Key("form.copy", "ctrl+y", "copy", "ctrl+y", "copy", "Copy the command that does the same."),
+    Key("form.clear", "ctrl+l", "clear", "ctrl+l", "clear", "Empty all fields; again brings back what stood there."),
 )
 VERDICT = (
     Key("verdict.accept", "A", "accept", "A", "accept", "Accept the candidate by hand; again takes it back."),

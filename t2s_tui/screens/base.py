@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from textual import on
+from textual.reactive import Reactive
 from textual.screen import Screen
+from textual.widget import Widget
 
 from t2s_tui.feed import Changes
 from t2s_tui.keys import BACK, bindings
@@ -26,6 +28,8 @@ class Base(Screen[None]):
 
     BINDINGS = bindings(BACK)
     AUTO_FOCUS = ""
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
+    """Textual draws the whole screen anew when the focus moves; here the two widgets draw what changes."""
     crumb = ""
     shows = ""
 

@@ -13,12 +13,13 @@ from typing import NamedTuple
 
 from t2s_tui.models import Offer
 from t2s_tui.plan import Plan, plan_of
+from t2s_tui.screens.form_faults import Fault, clashes, in_fields, lacking, name_fault
 from t2s_tui.screens.form_fields import LOCAL, Field, fields, settings_of
 from t2s_tui.text import plural
 from workspace.errors import T2SError
 from workspace.readers import Found, Skipped, stream_paths
 from workspace.runs.start import families
-from workspace.settings.config import SETTINGS, check_runnable, load_config
+from workspace.settings.config import SETTINGS, load_config
 from workspace.skills.skill import MAIN, load_skill
 
 NOWHERE = Path(os.devnull)  # a folder without settings: one field is checked by itself
@@ -54,7 +55,48 @@ def look_at(
             checks[field.key] = found
     if stale():
         return None
-    return _whole(checks, {**values, LOCAL: True} if local else values)
+    return _whole(checks, typed, local)
+
+
+def faults(typed: Mapping[str, str], local: bool) -> list[Fault]:
+    """What keeps a run from starting. First what is wrong in a field, from the top of the form; where nothing is, what
+    is missing. No server is asked and no trajectory is read."""
+    values = {**settings_of(typed), **({LOCAL: True} if local else {})}
+    wrong = [found for field in fields() if field.key in values and (found := _wrong(field, values))]
+    if wrong := [*wrong, *clashes(values)]:
+        return wrong
+    try:
+        return lacking(load_config(file=None, cwd=Path.cwd(), env=os.environ, flags=values))
+    except T2SError as error:
+        return [Fault("", in_fields(line)) for line in str(error).splitlines()]
+
+
+def _wrong(field: Field, values: Mapping[str, object]) -> Fault | None:
+    key, text = field.key, str(values[field.key])
+    said = _fault(key, values[key])
+    family = str(values.get("domain.family", ""))
+    if not said and key == "domain.name" and text == "house" and not family:
+        return Fault("domain.family", f"family: {_domain(text, family).said}")
+    checks: Mapping[str, Callable[[], Check]] = {
+        "skill.path": lambda: _skill(text),
+        "domain.name": lambda: _domain(text, family),
+        "traces.labels": lambda: _labels(text),
+        "traces.paths": lambda: _there(values),
+    }
+    if not said and key in checks and (check := checks[key]()).good is False:
+        said = check.said
+    return Fault(key, f"{field.called}: {said}") if said else None
+
+
+def _there(values: Mapping[str, object]) -> Check:
+    paths = [Path(str(path)).expanduser() for path in settings_paths(values["traces.paths"])]
+    missing = [path for path in paths if not path.exists()]
+    return Check(not missing, f"there is no {missing[0]}" if missing else "")
+
+
+def _labels(text: str) -> Check:
+    there = Path(text).expanduser().is_file()
+    return Check(there, "there" if there else f"there is no file {text}")
 
 
 def _look(
@@ -71,8 +113,7 @@ def _look(
         case "traces.paths":
             return _traces(values, stale)
         case "traces.labels":
-            there = Path(text).expanduser().is_file()
-            return Check(there, "there" if there else f"there is no file {text}")
+            return _labels(text)
         case "domain.name":
             return _domain(text, str(values.get("domain.family", "")))
         case "endpoint.base_url":
@@ -89,6 +130,8 @@ def _look(
 
 def _fault(key: str, value: object) -> str:
     """What the settings themselves say about one value."""
+    if key == "skill.create":
+        return name_fault(str(value))
     try:
         load_config(file=None, cwd=NOWHERE, env={}, flags={key: value})
     except T2SError as error:
@@ -145,19 +188,17 @@ def settings_paths(value: object) -> tuple[object, ...]:
 
 
 def _domain(name: str, family: str) -> Check:
-    if name == "house":
-        known = families()
-        if family and family not in known:
-            return Check(False, f"house has no family {family}; it has {', '.join(known)}")
-        return Check(True, f"family {family}" if family else f"families: {', '.join(known)}")
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        return Check(True, "a folder of tasks")
-    return (
-        Check(None, "is looked for when the run starts")
-        if "." in name or ":" in name
-        else Check(False, f"no domain {name}")
-    )
+    """As the engine takes it: the one that is built in, and a family of it."""
+    base, _, within = name.partition("/")
+    if base != "house":
+        folder = Path(name).expanduser().is_dir()
+        why = "a folder is no domain" if folder else f"there is no domain {name}"
+        return Check(False, f"{why}; built in is house")
+    known, wanted = families(), family or within
+    if wanted in known:
+        return Check(True, f"family {wanted}")
+    one_of = f"{', '.join(known[:-1])} or {known[-1]}"
+    return Check(False, f"house has no family {wanted}; it has {one_of}" if wanted else f"say which one: {one_of}")
 
 
 def _asking(values: Mapping[str, object]) -> str:
@@ -174,10 +215,11 @@ def _model(name: str, offer: Offer | None) -> Check:
     )
 
 
-def _whole(checks: dict[str, Check], values: Mapping[str, object]) -> Findings:
+def _whole(checks: dict[str, Check], typed: Mapping[str, str], local: bool) -> Findings:
+    if found := faults(typed, local):
+        return Findings(checks, lacks="\n".join(fault.said for fault in found))
+    values = {**settings_of(typed), **({LOCAL: True} if local else {})}
     try:
-        loaded = load_config(file=None, cwd=Path.cwd(), env=os.environ, flags=values)
-        check_runnable(loaded)
-        return Findings(checks, plan_of(loaded.config))
+        return Findings(checks, plan_of(load_config(file=None, cwd=Path.cwd(), env=os.environ, flags=values).config))
     except T2SError as error:
-        return Findings(checks, lacks=str(error))
+        return Findings(checks, lacks=in_fields(str(error)))

@@ -6,23 +6,35 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from workspace.settings.settings import SETTINGS, STAGES, Setting
+from workspace.settings.settings import SETTINGS, Setting
 
 LOCAL = "endpoint.local"
 
 
 class Field(NamedTuple):
-    """One field. `many`: several values, parted by spaces. `path`: completed from the disk."""
+    """One field. `many`: several values, parted by spaces. `path`: completed from the disk. `hint`: what it is for,
+    where the setting's own sentence says more than the form offers."""
 
     key: str
     name: str
     example: str = ""
     many: bool = False
     path: str = ""
+    hint: str = ""
 
     @property
     def id(self) -> str:
         return id_of(self.key)
+
+    @property
+    def called(self) -> str:
+        """Its name within a sentence."""
+        return CALLED.get(self.key, self.name)
+
+    @property
+    def sentence(self) -> str:
+        """What it is for."""
+        return self.hint or self.setting.sentence
 
     @property
     def setting(self) -> Setting:
@@ -34,7 +46,7 @@ ROWS: tuple[tuple[Field, ...], ...] = (
     (Field("skill.create", "or create", "name-of-a-skill"), Field("skill.about", "about", "what it is for")),
     (Field("traces.paths", "traces", "traces/  (files or folders of trajectories)", many=True, path="any"),),
     (
-        Field("domain.name", "or domain", "house", path="folder"),
+        Field("domain.name", "or domain", "house", hint="Tasks with a verifier, to try and learn from."),
         Field("domain.family", "family", "date"),
     ),
     (Field("source", "learn from", "error"),),
@@ -52,11 +64,28 @@ ADVANCED: tuple[tuple[Field, ...], ...] = (
     (Field("traces.labels", "labels", "labels.csv", path="any"),),
     (Field("endpoint.also", "more servers", "http://127.0.0.1:8001/v1", many=True),),
 )
-CHOICES: Mapping[str, tuple[str, ...]] = {
-    "source": ("error", "success", "combined"),
-    "run.hold_after": STAGES,
-    "domain.name": ("house",),
+CALLED: Mapping[str, str] = {
+    "skill.create": "new skill",
+    "domain.name": "domain",
+    "endpoint.api_key_env": "the key's variable",
+    "prices.prompt": "price of what is read",
+    "prices.completion": "price of what is written",
 }
+CHOICES: Mapping[str, Mapping[str, str]] = {
+    "source": {"error": "failures", "success": "successes", "combined": "both"},
+    "run.hold_after": {
+        "draft": "the new skill is written",
+        "rollout": "tasks are tried",
+        "analyse": "lessons are there",
+        "propose": "patches are there",
+        "merge": "one set of edits is there",
+        "settle": "the candidate is there",
+        "validate": "it is measured",
+    },
+    "domain.name": {"house": "answers in the form of a house, exact match"},
+    "domain.family": {"date": "07-MAR-2021", "money": "USD 4,500.00", "queue": "the queue of a ticket"},
+}
+"""Fields with a fixed set of values, and what each means. Where nothing is typed the setting's default holds."""
 
 
 def fields(rows: tuple[tuple[Field, ...], ...] = (*ROWS, *ADVANCED)) -> Iterator[Field]:

@@ -15,9 +15,10 @@ from textual.widgets import Input, Static
 from t2s_tui.keys import Key, bindings
 from t2s_tui.plan import Plan
 from t2s_tui.screens.form_checks import Check
-from t2s_tui.screens.form_fields import Field
+from t2s_tui.screens.form_faults import in_fields
+from t2s_tui.screens.form_fields import CHOICES, Field
 from t2s_tui.text import count, fit, money, right, safe, safe_lines, width, wrap
-from t2s_tui.widgets.canvas import BLANK, Canvas, Line, Span, row
+from t2s_tui.widgets.canvas import BLANK, Canvas, Line, Span, clip, row, spans_width
 from workspace.reports.estimate import Estimate, Row
 
 Offered = Callable[[Field, str], list[str]]
@@ -71,34 +72,78 @@ class Note(Canvas):
         self.more = False
 
     def paint(self) -> list[Line]:
+        room = self.size.width - LABEL - 1
         told = [(one, self.checks[one.field.key]) for one in self.inputs if one.field.key in self.checks]
-        spans: list[Span] = []
-        for one, check in sorted(told, key=lambda pair: pair[1].good is not False):
-            spans += self._said(one, check)
+        faulty = any(check.good is False for one, check in told if one.has_focus)
         focused = next((one for one in self.inputs if one.has_focus), None)
-        if focused is not None and not focused.value:
-            hint = (
-                "  ↓ offers values"
-                if self.more and not self.look.ascii_only
-                else "  down offers values"
-                if self.more
-                else ""
-            )
-            spans = [Span(focused.field.setting.sentence, "dim"), Span(hint, "faint")]
-        return [row(Span(" " * (LABEL + 1)), *spans)]
+        if focused is not None and not faulty and focused.field.key in CHOICES:
+            spans = self._choices(focused, room)
+        elif focused is not None and not focused.value:
+            more = self._more() if self.more else ""
+            spans = [*clip([Span(focused.field.sentence, "dim")], room - len(more)), Span(more, "faint")]
+        else:
+            spans = [span for one, check in sorted(told, key=_worst) for span in self._said(one, check)]
+        return [row(Span(" " * (LABEL + 1)), *clip(spans, room))]
+
+    def in_full(self) -> str:
+        """What is said of the focused field and does not fit here."""
+        one = next((one for one in self.inputs if one.has_focus), None)
+        if one is None:
+            return ""
+        check, sentence = self.checks.get(one.field.key), one.field.sentence
+        if check is not None and check.good is False:
+            return "" if self.holds(check.said) else check.said
+        if one.field.key in CHOICES:
+            return "" if self._all_choices_fit(one) else _chosen(one)
+        fits = width(sentence) + LABEL + 1 + len(self._more()) <= self.size.width
+        return "" if one.value or fits else sentence
 
     def holds(self, text: str) -> bool:
         """Can `text` be read here to its end?"""
-        name = max(len(one.field.name) for one in self.inputs) + 2 if len(self.inputs) > 1 else 0
+        name = max(len(one.field.called) for one in self.inputs) + 2 if len(self.inputs) > 1 else 0
         return width(safe(text)) + LABEL + 4 + name <= self.size.width
+
+    def _more(self) -> str:
+        return "  down offers values" if self.look.ascii_only else "  ↓ offers values"
+
+    def _choices(self, one: FormInput, room: int) -> list[Span]:
+        """All values of a field with the meaning of each, where there is room; the one that holds is bright."""
+        chosen = _value(one)
+        brief = not self._all_choices_fit(one)
+        spans: list[Span] = []
+        for value, meaning in CHOICES[one.field.key].items():
+            spans += [Span("   ")] if spans else []
+            spans += [Span(value, "bright+bold" if value == chosen else "text")]
+            spans += [] if brief else [Span(f" {meaning}", "dim")]
+        return [*spans, Span(self._more(), "faint")] if spans_width([*spans, Span(self._more())]) <= room else spans
+
+    def _all_choices_fit(self, one: FormInput) -> bool:
+        texts = [f"{value} {meaning}" for value, meaning in CHOICES[one.field.key].items()]
+        return width("   ".join(texts)) + LABEL + 1 <= self.size.width
 
     def _said(self, one: FormInput, check: Check) -> list[Span]:
         state, ink = {True: ("done", "ok"), False: ("failed", "bad"), None: ("kept", "dim")}[check.good]
         if not check.said and check.good is not False:
             return []
-        name = f"{one.field.name}: " if len(self.inputs) > 1 else ""
+        name = f"{one.field.called}: " if len(self.inputs) > 1 else ""
         text = f"{self.look.glyph(state)} {name}{safe(check.said)}"
         return [Span(text, ink), Span("   ")]
+
+
+def _worst(pair: tuple[FormInput, Check]) -> bool:
+    return pair[1].good is not False
+
+
+def _value(one: FormInput) -> str:
+    """What holds in a field: what is typed, else the default."""
+    return one.value.strip() or str(one.field.setting.default or "")
+
+
+def _chosen(one: FormInput) -> str:
+    """The value that holds, and what it means."""
+    value = _value(one)
+    meaning = CHOICES[one.field.key].get(value, "")
+    return f"{value}: {meaning}" if meaning else one.field.sentence
 
 
 class FormRow(Vertical):
@@ -136,7 +181,9 @@ class Sentence(Canvas):
         room = self.size.height - 1
         command = [row(Span(f"  {part}", "dim")) for part in wrap(safe(self.command), cells)]
         if not self.bad:
-            rows = rows[: max(1, room - len(command))]
+            rows = rows[: max(2, room - len(command))]
+        elif len(rows) > room:
+            rows[room - 1 :] = [row(Span("  …", ink))]
         return [BLANK, *[*rows, *command][:room]]
 
     def on_resize(self) -> None:
@@ -200,7 +247,7 @@ class Outlook(Canvas):
         lines = [head, BLANK, self._row(names, "dim")]
         lines += [self._row(_cells(each.stage, each), "text") for each in guess.rows]
         lines += [self._row(_cells("all", guess), "bright+bold"), BLANK]
-        told = [*self.plan.about, _cost(guess), self.plan.caps]
+        told = [*self.plan.about, _cost(guess), in_fields(self.plan.caps)]
         told += [f"It asks before it begins: that is {self.plan.why_ask}."] if self.plan.why_ask else []
         for text in told:
             lines += [row(Span(f"  {part}", "dim")) for part in wrap(safe(text), cells)]
@@ -209,7 +256,8 @@ class Outlook(Canvas):
     def brief(self) -> str:
         """The same in one line, for a narrow screen."""
         if self.plan is not None:
-            return f"about {count(self.plan.guess.tokens)} tokens in {self.plan.guess.calls:,} calls; {self.plan.caps}"
+            guess = self.plan.guess
+            return f"about {count(guess.tokens)} tokens in {guess.calls:,} calls; {in_fields(self.plan.caps)}"
         return next(iter(self.lacks.splitlines()), "")
 
     def _missing(self, cells: int) -> list[Line]:

@@ -249,9 +249,9 @@ class LessonScreen(LessonActions, RunActions):
         try:
             write_text(draft, opened.text)
             while not self._edited_outside(opened):
-                again = Confirm(
-                    "This text does not count yet. Open it again?", self._why, "open it again", "later; kept as a draft"
-                )
+                kept = f"{self._why}\nIt is kept as a draft, which `e` and `E` open."
+                question = "This text does not count yet. Open it again?"
+                again = Confirm(question, kept, "open it again", "later", marked="yes")
                 if not await self.app.push_screen_wait(again):
                     return
         except T2SError as error:

@@ -16,13 +16,14 @@ from textual.widgets import Input
 from textual.worker import get_current_worker
 
 from t2s_tui import host
-from t2s_tui.keys import FORM, bindings
+from t2s_tui.keys import FORM, bindings, written
 from t2s_tui.models import Offer, offered
 from t2s_tui.plan import plan_of
 from t2s_tui.recent import Recent, completions, joined, load_recent, of_runs, recent_file, remember
 from t2s_tui.screens.base import Base
 from t2s_tui.screens.estimate import EstimateScreen
-from t2s_tui.screens.form_checks import Findings, look_at
+from t2s_tui.screens.form_checks import Findings, faults, look_at
+from t2s_tui.screens.form_faults import Fault, in_fields
 from t2s_tui.screens.form_fields import ADVANCED, CHOICES, LOCAL, ROWS, Field, command, fields, id_of, settings_of
 from t2s_tui.screens.form_widgets import FormInput, FormRow, Outlook, Sentence, Tick
 from t2s_tui.text import safe
@@ -31,7 +32,7 @@ from t2s_tui.widgets.status import Footer, Hint
 from workspace.errors import T2SError
 from workspace.runs.run import RunFolder
 from workspace.runs.start import families, new_run
-from workspace.settings.config import SETTINGS, Config, check_runnable, is_remote, load_config
+from workspace.settings.config import SETTINGS, Config, is_remote, load_config
 
 # Before the fields see them: what is typed behind a tab belongs to the next field, however fast it comes.
 TURN: list[BindingType] = [
@@ -41,15 +42,21 @@ TURN: list[BindingType] = [
 REST = 0.3  # seconds without a key before the form is looked at
 WIDE = 110
 MORE = "more"
-WANTED = {"no skill": "skill.path", "created skill": "skill.about", "nothing to learn": "traces.paths"}
+SAID = 3  # faults that are told at once
 
 
 class Heading(Canvas):
+    """Where one is, and a word on what already stands in the fields."""
+
+    note = ""
+
     def paint(self) -> list[Line]:
-        return [
-            row(Span(" t2s", "run+bold"), Span(f" {self.look.glyphs.crumb} ", "faint"), Span("new run", "bright+bold")),
-            BLANK,
-        ]
+        name = [Span(f" {self.look.glyphs.crumb} ", "faint"), Span("new run", "bright+bold")]
+        return [row(Span(" t2s", "run+bold"), *name, Span(f"   {self.note}", "you")), BLANK]
+
+    def say(self, note: str) -> None:
+        self.note = note
+        self.pull()
 
 
 class NewRunScreen(Base):
@@ -85,6 +92,7 @@ class NewRunScreen(Base):
         self._recent: Recent = {}
         self._offers: dict[str, Offer] = {}
         self._later: Timer | None = None
+        self._cleared: dict[str, str] = {}
         self._rows = [[self._input(field) for field in each] for each in ROWS]
         self._more = [[self._input(field) for field in each] for each in ADVANCED]
 
@@ -112,6 +120,8 @@ class NewRunScreen(Base):
 
     def on_mount(self) -> None:
         self.query_one(FormInput).focus()
+        if self._draft:
+            self.query_one(Heading).say(f"your draft; {self._clear_key()} clears it")
         self._changed()
         self._gather()
 
@@ -122,7 +132,8 @@ class NewRunScreen(Base):
     def hints(self) -> Sequence[Hint]:
         right, down = ("right", "down") if self.t2s.look.ascii_only else ("→", "↓")
         offers = [Hint(right, "take"), Hint(down, "offers")]
-        return [Hint("ctrl+s", "start"), Hint("tab", "next field"), *offers, Hint("ctrl+y", "copy")]
+        clear = [Hint("ctrl+l", "clear")] if self._draft else []
+        return [Hint("ctrl+s", "start"), Hint("tab", "next field"), *offers, *clear, Hint("ctrl+y", "copy")]
 
     # --- what stands in the fields --------------------------------------------------------------------------------
 
@@ -157,7 +168,7 @@ class NewRunScreen(Base):
         if field.key == "endpoint.model":
             offer = self._offers.get(self.typed().get("endpoint.base_url", "").strip().rstrip("/"))
             return offer.names if offer else ()
-        return families() if field.key == "domain.family" else CHOICES.get(field.key, ())
+        return families() if field.key == "domain.family" else tuple(CHOICES.get(field.key, ()))
 
     @work(thread=True, exclusive=True, group="recent")
     def _gather(self) -> None:
@@ -224,22 +235,23 @@ class NewRunScreen(Base):
             each.note.pull()
         outlook, sentence = self.query_one(Outlook), self.query_one(Sentence)
         sentence.brief, sentence.ink = "" if self.has_class("wide") else outlook.brief(), "dim"
-        if fault := self._fault_here():
-            sentence.brief, sentence.ink = fault, "bad"
+        if said := next((full for each in self.query(FormRow) if (full := each.note.in_full())), ""):
+            sentence.brief, sentence.ink = said, "bad" if self._is_faulty_here() else "dim"
         outlook.pull()
         sentence.pull()
 
-    def _fault_here(self) -> str:
-        """What is wrong with the focused field, in full: the note below it may be cut."""
-        for each in self.query(FormRow):
-            for one in each.inputs:
-                check = each.note.checks.get(one.field.key)
-                if one.has_focus and check is not None and check.good is False:
-                    return check.said if not each.note.holds(check.said) else ""
-        return ""
+    def _is_faulty_here(self) -> bool:
+        """Is something wrong with the focused field?"""
+        here = self.focused
+        checks = {key: check for each in self.query(FormRow) for key, check in each.note.checks.items()}
+        found = checks.get(here.field.key) if isinstance(here, FormInput) else None
+        return found is not None and found.good is False
 
-    def on_descendant_focus(self) -> None:
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         self._retell()
+        here = next((each for each in self.query(FormRow) if event.widget in each.inputs), None)
+        if here is not None:
+            self.call_after_refresh(here.scroll_visible, animate=False)  # the note below the field as well
 
     def on_descendant_blur(self, event: events.DescendantBlur) -> None:
         if isinstance(event.widget, FormInput) and event.widget.field.key == "endpoint.base_url":
@@ -275,33 +287,56 @@ class NewRunScreen(Base):
     async def action_start(self) -> None:
         if not self.t2s.may_write():
             return
-        try:
-            loaded = load_config(file=None, cwd=Path.cwd(), env=os.environ, flags=self.values())
-            check_runnable(loaded)
-        except T2SError as error:
-            self._refuse(str(error))
+        if found := await asyncio.to_thread(faults, self.typed(), self._local):
+            self._refuse(found)
             return
-        if not await self._may_spend(loaded.config):
+        config = load_config(file=None, cwd=Path.cwd(), env=os.environ, flags=self.values()).config
+        if not await self._may_spend(config):
             return
-        if loaded.config.endpoint.local and not self._installed():
+        if config.endpoint.local and not self._installed():
             return
         self.query_one(Sentence).say("starting …")
-        self._begin(loaded.config)
+        self._begin(config)
 
-    def _refuse(self, fault: str) -> None:
-        """Say what is wrong and go to the field it is about."""
-        self.query_one(Sentence).say(fault, bad=True)
-        first = fault.splitlines()[0]
-        named = [f.key for f in fields() if first.startswith((f"{f.setting.flag}:", f"flag for {f.key}:"))]
-        named += [key for words, key in WANTED.items() if words in first]
-        named += (
-            ["endpoint.model" if "--model NAME beside" in first else "endpoint.base_url"] if "no model" in first else []
-        )
-        if named:
-            wanted = self.query_one(f"#{id_of(named[0])}", FormInput)
-            if any(wanted in each for each in self._more):
-                self.query_one("#advanced").display = self.query_one(f"#{MORE}", Tick).value = True
-            wanted.focus()
+    def _refuse(self, found: Sequence[Fault]) -> None:
+        """Say what is wrong and go to the first field it is about."""
+        said = [fault.said for fault in found[:SAID]]
+        said += [f"and {len(found) - SAID} more"] if len(found) > SAID else []
+        if key := next((fault.key for fault in found if fault.key), ""):
+            self._go_to(key)
+        self.query_one(Sentence).say("\n".join(said), bad=True)
+
+    def _go_to(self, key: str) -> None:
+        wanted = self.query_one(f"#{id_of(key)}", FormInput)
+        if any(wanted in each for each in self._more):
+            self.query_one("#advanced").display = self.query_one(f"#{MORE}", Tick).value = True
+        wanted.focus()
+
+    def _fail(self, error: T2SError) -> None:
+        """Something that only shows when the disk is read: go to the field that names the place."""
+        text = str(error)
+        named = [one.field.key for one in self.query(FormInput) if one.field.path and one.value and one.value in text]
+        self._refuse([Fault(named[0] if named else "", in_fields(text))])
+
+    def action_clear(self) -> None:
+        """Empty every field; where that was just done, take it back."""
+        before = dict(self._draft)
+        wanted = {} if before else self._cleared
+        if not before and not wanted:
+            return
+        self._cleared = before
+        for one in self.query(FormInput):
+            one.value = wanted.get(one.field.key, "")
+        local = self.query_one(f"#{id_of(LOCAL)}", Tick)
+        local.value = bool(wanted.get(LOCAL))
+        local.pull()
+        self._changed()
+        self.query_one(Heading).say("" if wanted else f"cleared; {self._clear_key()} brings it back")
+
+    def _clear_key(self) -> str:
+        """As this person presses it."""
+        key = next(key for key in FORM if key.id == "form.clear")
+        return written(key, self.t2s.remapped)
 
     async def _may_spend(self, config: Config) -> bool:
         """Where the run may use more than is let pass, the person says so first; nothing is written until then."""
@@ -312,7 +347,7 @@ class NewRunScreen(Base):
         try:
             plan = await asyncio.to_thread(plan_of, config)
         except T2SError as error:
-            sentence.say(str(error), bad=True)
+            self._fail(error)
             return False
         if not plan.why_ask or await self.app.push_screen_wait(EstimateScreen(plan)):
             return True
@@ -336,7 +371,7 @@ class NewRunScreen(Base):
             run = new_run(config, runs=self._folder, label=_label(config))
             host.start(run, new=True)
         except T2SError as error:
-            self.app.call_from_thread(self.query_one(Sentence).say, str(error), True)
+            self.app.call_from_thread(self._fail, error)
         else:
             self.app.call_from_thread(self._open, run)
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from t2s_tui.notices import ENDED, OUTDATED
 from t2s_tui.people import People, redo_told
 from t2s_tui.screens.cards import READING, Card, Print
-from t2s_tui.text import clock, count, money, plural, safe, unsaid, width, wrap
-from t2s_tui.widgets.canvas import BLANK, Canvas, Line, Span, apart, row
+from t2s_tui.text import clock, count, cut, money, plural, safe, unsaid, width, wrap
+from t2s_tui.widgets.canvas import BLANK, Canvas, Line, Span, apart, clip, row
 from workspace.errors import T2SError
 from workspace.merging.ledger import FATES
 from workspace.reports.summary import ledger_rows, why
@@ -110,7 +110,7 @@ class Preview(Canvas):
             spans = [span for name, stage in rows for span in self._stage(name, stage, meter)]
             if sum(len(span.text) for span in spans) <= cells:
                 break
-        return spans
+        return clip(spans, cells)
 
     def _stage(self, name: str, stage: StageRow, meter: int) -> list[Span]:
         over = stage.done + stage.failed
@@ -168,6 +168,9 @@ def _spent(view: RunView, cells: int) -> str:
 
 
 def _text(text: str, ink: str, cells: int, most: int = 3) -> Iterator[Line]:
-    rows = wrap(safe(text), max(10, cells - 2 * len(EDGE)))
+    room = max(10, cells - 2 * len(EDGE))
+    rows = wrap(safe(text), room)
+    if len(rows) > most:
+        rows[most - 1] = cut(f"{rows[most - 1]} {rows[most]}", room)
     for part in rows[:most]:
         yield row(Span(f"{EDGE}{part}", ink))

@@ -61,6 +61,9 @@ class Panel(Canvas, can_focus=True):
         name = Span(self.name_shown, "bright+bold" if self.has_focus else "dim+bold")
         return apart([edge, name, Span("  "), *self.title()], [*self.aside(), Span(" ")], cells, back="bar")
 
+    def watch_has_focus(self, _has_focus: bool) -> None:
+        """No style depends on the focus, so no row is drawn for it but those that differ."""
+
     def on_focus(self) -> None:
         self.pull()
 

@@ -11,17 +11,22 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from engine.domains.base import find_domain
 from t2s_tui.app import T2SApp
 from t2s_tui.models import Offer, offered
 from t2s_tui.recent import completions, load_recent, recent_file, remember
-from t2s_tui.screens.form_checks import look_at
-from t2s_tui.screens.form_fields import command, settings_of
-from t2s_tui.screens.form_widgets import FormInput
+from t2s_tui.screens.form_checks import faults, look_at
+from t2s_tui.screens.form_faults import name_fault
+from t2s_tui.screens.form_fields import CHOICES, command, fields, settings_of
+from t2s_tui.screens.form_widgets import FormInput, FormRow
 from t2s_tui.screens.live import LiveScreen
 from t2s_tui.screens.new_run import NewRunScreen
 from t2s_tui.theme import Look
 from tests.shell import Shell, end_engine, scripted
 from tests.t2s_tui.test_screens import text, until
+from workspace.errors import ConfigError
+from workspace.runs.start import families
+from workspace.settings.config import expects
 
 
 @pytest.fixture
@@ -118,6 +123,141 @@ def test_a_path_with_a_blank_in_it_comes_back_from_the_command_line_as_one() -> 
     values = settings_of({"traces.paths": "'my traces' other", "skill.path": "a skill"})
     assert values["traces.paths"] == ("my traces", "other")
     assert command(values) == "t2s run --skill 'a skill' --traces 'my traces' other"
+
+
+async def test_what_is_missing_is_said_in_the_words_of_the_form(shell: Shell) -> None:
+    async with form(shell, (80, 24)) as (app, pilot):
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "no skill: name a folder, or a new skill's name and what it is for" in text(app))
+        put(app, "skill.path", "skills/ledger")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: getattr(app.focused, "id", "") == "traces-paths")
+        assert "nothing to learn from: name traces" in text(app) and "give --" not in text(app)
+    assert not shell.runs.exists()
+
+
+def test_no_fault_of_the_form_speaks_of_flags(shell: Shell) -> None:
+    for typed in (
+        {},
+        {"skill.create": "dates"},
+        {"skill.path": "skills/ledger", "traces.paths": "traces.jsonl"},
+        {"skill.path": "skills/ledger", "traces.paths": "traces.jsonl", "endpoint.base_url": "http://h/v1"},
+        {"skill.path": "skills/ledger", "traces.paths": "traces.jsonl", "run.rounds": "2", "spending.cost": "3"},
+        {"skill.path": "skills/ledger", "skill.create": "dates", "skill.about": "x"},
+        {"endpoint.also": "http://h/v1"},
+        {"domain.name": "house", "domain.family": "date", "domain.validation": "3"},
+    ):
+        found = faults(typed, False)
+        assert found and all(fault.key for fault in found)
+        assert not [fault.said for fault in found if "--" in fault.said]
+
+
+def test_a_setting_at_fault_in_a_file_is_told_with_its_place(shell: Shell) -> None:
+    (shell.cwd / "t2s.toml").write_text("[run]\nrounds = 3\n")
+    said = [fault.said for fault in faults({"skill.path": "skills/ledger", "traces.paths": "traces.jsonl"}, True)]
+    assert said == ["t2s.toml:2: a second round needs tasks to try the new skill on: name a domain, or one round"]
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("My-skill", "M is a capital letter"),
+        ("my skill", "a blank cannot stand in it"),
+        ("my_skill", "_ cannot stand in it"),
+        ("-dates", "a - stands between two words only"),
+        ("d" * 65, "65 characters are too many"),
+    ],
+)
+def test_a_name_that_no_skill_can_have_says_what_is_wrong_with_it(shell: Shell, name: str, wrong: str) -> None:
+    good, words = said({"skill.create": name, "skill.about": "x"}, "skill.create")
+    assert good is False and words.startswith(wrong)
+    assert "use a-z, 0-9 and - between words" in words or len(name) > 64
+    assert name_fault("my-skill-2") == ""
+
+
+def test_a_domain_is_judged_as_the_engine_takes_it(shell: Shell) -> None:
+    (shell.cwd / "tasks").mkdir()
+    good, words = said({"domain.name": "tasks"}, "domain.name")
+    assert good is False and "a folder is no domain" in words and "house" in words
+    assert said({"domain.name": "house"}, "domain.name") == (False, "say which one: date, money or queue")
+    assert said({"domain.name": "house/date"}, "domain.name") == (True, "family date")
+    for name, family in (("tasks", ""), ("house", ""), ("house", "cats"), ("house/cats", "")):
+        with pytest.raises(ConfigError):
+            find_domain(name, family or None)
+
+
+async def test_the_first_field_with_a_fault_gets_the_focus_and_is_named(shell: Shell) -> None:
+    async with form(shell, (80, 24)) as (app, pilot):
+        put(app, "skill.path", "skills/nope")
+        put(app, "run.seeds", "none")
+        put(app, "endpoint.model", "m")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: getattr(app.focused, "id", "") == "skill-path")
+        await until(pilot, lambda: "skill folder: no such folder" in text(app))
+        assert "seeds: it takes a whole number" in text(app)
+
+
+# --- fields with a fixed set of values ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+async def test_a_field_with_few_values_shows_them_all_and_what_they_mean(shell: Shell, size: tuple[int, int]) -> None:
+    async with form(shell, size) as (app, pilot):
+        put(app, "source", "")
+        await until(pilot, lambda: "error failures   success successes   combined both" in text(app))
+        await pilot.press("down", "down")
+        await until(pilot, lambda: "error failures   success successes   combined both" in text(app))
+
+
+async def test_values_that_do_not_fit_with_their_meaning_are_named_and_the_chosen_one_is_explained(
+    shell: Shell,
+) -> None:
+    async with form(shell, (80, 24)) as (app, pilot):
+        app.screen.query_one("#advanced").display = True
+        put(app, "run.hold_after", "analyse")
+        await until(pilot, lambda: "draft   rollout   analyse   propose   merge   settle" in text(app))
+        await until(pilot, lambda: "analyse: lessons are there" in text(app))
+
+
+def test_every_field_with_a_fixed_set_of_values_says_what_each_means() -> None:
+    for field in fields():
+        if (allowed := expects(field.setting)).startswith("one of "):
+            assert list(CHOICES[field.key]) == allowed.removeprefix("one of ").split(", ")
+    assert tuple(CHOICES["domain.family"]) == families()
+
+
+@pytest.mark.parametrize("columns", [60, 70, 80, 100, 120])
+async def test_what_does_not_fit_below_a_field_ends_with_an_ellipsis_and_stands_in_full_below(
+    shell: Shell, columns: int
+) -> None:
+    async with form(shell, (columns, 40)) as (app, pilot):
+        app.screen.query_one("#advanced").display = True
+        for field in fields():
+            one = put(app, field.key, "")
+            await pilot.pause()
+            await pilot.pause()
+            note = next(each.note for each in app.screen.query(FormRow) if one in each.inputs)
+            shown_ = note.text_rows()[0]
+            whole = field.key in CHOICES or field.sentence in shown_
+            assert whole or ("…" in shown_ and field.sentence in " ".join(text(app).split())), shown_
+
+
+# --- the draft ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_form_that_opens_with_what_was_typed_says_so_and_a_key_clears_it(shell: Shell) -> None:
+    async with form(shell) as (app, pilot):
+        assert "your draft" not in text(app)
+        await pilot.press(*"skills/ledger", "escape")
+        await until(pilot, lambda: not isinstance(app.screen, NewRunScreen))
+        await pilot.press("n")
+        await until(pilot, lambda: "your draft; ctrl+l clears it" in text(app))
+        await pilot.press("ctrl+l")
+        await until(pilot, lambda: "skills/ledger" not in text(app) and "cleared; ctrl+l brings it back" in text(app))
+        await pilot.press("ctrl+l")
+        await until(pilot, lambda: "skills/ledger" in text(app))
+        await pilot.press("ctrl+l", "escape", "n")
+        await until(pilot, lambda: isinstance(app.screen, NewRunScreen) and "your draft" not in text(app))
 
 
 async def test_a_fault_leads_to_its_field_even_below_more_settings(shell: Shell) -> None:

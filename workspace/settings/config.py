@@ -47,6 +47,7 @@ __all__ = [
     "SETTINGS",
     "STAGES",
     "Config",
+    "Lack",
     "Loaded",
     "Role",
     "RoleModel",
@@ -60,6 +61,7 @@ __all__ = [
     "dump_config",
     "expects",
     "inputs",
+    "lacks",
     "load_config",
     "role_model",
     "unpriced",
@@ -75,6 +77,15 @@ EITHER_OR = (("skill.path", "skill.create"), ("endpoint.base_url", "endpoint.loc
 WHERE = ("base_url", "also", "api_key_env")  # what decides where a key goes
 PATHS = ("skill.path", "traces.paths", "traces.labels", "run.runs")
 _CODE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+|.*:.*")
+
+
+class Lack(NamedTuple):
+    """Something a run cannot begin without: a name for faces with words of their own, where the setting at fault comes
+    from, and the sentence of the command line."""
+
+    name: Literal["skill", "about", "source", "domain", "server", "model", "base_url", "prices", "confirm", "held_out"]
+    said: str
+    origin: str = ""
 
 
 class Loaded(NamedTuple):
@@ -131,9 +142,38 @@ def load_config(*, file: Path | None, cwd: Path, env: Mapping[str, str], flags: 
 
 def check_runnable(loaded: Loaded) -> None:
     """Raise `ConfigError` with everything a run still lacks: a skill, something to learn from, a model."""
-    lacks = list(_lacks(loaded))
-    if lacks:
-        raise ConfigError("\n".join(lacks))
+    if found := list(lacks(loaded)):
+        raise ConfigError("\n".join(f"{each.origin}: {each.said}" if each.origin else each.said for each in found))
+
+
+def lacks(loaded: Loaded) -> Iterator[Lack]:
+    """Everything that the run still lacks."""
+    config, origins = loaded.config, loaded.origins
+    skill, domain, endpoint = config.skill, config.domain, config.endpoint
+    if not skill.path and not skill.create:
+        yield Lack("skill", "no skill: give --skill DIR to deepen one, or --create NAME --about TEXT")
+    if skill.create and not skill.about:
+        yield Lack("about", "a created skill needs a sentence on what it is for: --about TEXT")
+    if not config.traces.paths and not domain.name:
+        yield Lack("source", "nothing to learn from: give --traces PATH, or --domain NAME for tasks to try")
+    if config.run.rounds > 1 and not domain.name:
+        said = "a second round needs tasks to try the new skill on: give --domain NAME, or one round"
+        yield Lack("domain", said, origins["run.rounds"])
+    nameless = [role for role in ROLES if not role_model(config, role).model]
+    if any(not servers(config, role) for role in ROLES):
+        yield Lack("server", "no model: give --base-url URL and --model NAME, or --local for the embedded one")
+    elif not endpoint.local and nameless:
+        yield Lack("model", "no model: --base-url needs --model NAME beside it")
+    if endpoint.also and not endpoint.base_url:
+        said = "endpoint.also names more servers beside endpoint.base_url; give both"
+        yield Lack("base_url", said, origins["endpoint.also"])
+    if unpriced(config):
+        yield Lack("prices", unpriced(config), origins["spending.cost"])
+    if config.spending.confirm_cost != "none" and is_remote(config) and not _is_priced(config):
+        yield Lack("confirm", f"spending.confirm_cost {BOTH_PRICES}", origins["spending.confirm_cost"])
+    if domain.name and 0 < domain.validation < MIN_VALIDATION:
+        said = f"domain.validation is {domain.validation}; a verdict needs {MIN_VALIDATION} or more tasks"
+        yield Lack("held_out", f"{said} (0 = no verdict)", origins["domain.validation"])
 
 
 def unpriced(config: Config) -> str:
@@ -150,36 +190,6 @@ def is_remote(config: Config) -> bool:
 
 def _is_priced(config: Config) -> bool:
     return None not in (config.prices.prompt, config.prices.completion)
-
-
-def _lacks(loaded: Loaded) -> Iterator[str]:
-    skill, domain, endpoint = loaded.config.skill, loaded.config.domain, loaded.config.endpoint
-    if not skill.path and not skill.create:
-        yield "no skill: give --skill DIR to deepen one, or --create NAME --about TEXT"
-    if skill.create and not skill.about:
-        yield "a created skill needs a sentence on what it is for: --about TEXT"
-    if not loaded.config.traces.paths and not domain.name:
-        yield "nothing to learn from: give --traces PATH, or --domain NAME for tasks to try"
-    if loaded.config.run.rounds > 1 and not domain.name:
-        origin = loaded.origins["run.rounds"]
-        yield f"{origin}: a second round needs tasks to try the new skill on: give --domain NAME, or one round"
-    nameless = [role for role in ROLES if not role_model(loaded.config, role).model]
-    if any(not servers(loaded.config, role) for role in ROLES):
-        yield "no model: give --base-url URL and --model NAME, or --local for the embedded one"
-    elif not endpoint.local and nameless:
-        yield "no model: --base-url needs --model NAME beside it"
-    if endpoint.also and not endpoint.base_url:
-        yield f"{loaded.origins['endpoint.also']}: endpoint.also names more servers beside endpoint.base_url; give both"
-    if unpriced(loaded.config):
-        yield f"{loaded.origins['spending.cost']}: {unpriced(loaded.config)}"
-    if loaded.config.spending.confirm_cost != "none" and is_remote(loaded.config) and not _is_priced(loaded.config):
-        yield f"{loaded.origins['spending.confirm_cost']}: spending.confirm_cost {BOTH_PRICES}"
-    if domain.name and 0 < domain.validation < MIN_VALIDATION:
-        origin = loaded.origins["domain.validation"]
-        yield (
-            f"{origin}: domain.validation is {domain.validation}; a verdict needs {MIN_VALIDATION} or more tasks"
-            " (0 = no verdict)"
-        )
 
 
 def _layers(
