@@ -41,6 +41,7 @@ from t2s_tui.widgets.replay_bar import told
 from t2s_tui.widgets.status import Said
 from workspace.errors import T2SError
 from workspace.lessons.history import History
+from workspace.reports.summary import result_skill
 from workspace.runs.run import RunFolder
 from workspace.settings.screen import ScreenSettings
 
@@ -184,11 +185,22 @@ class T2SApp(Ground):
         if view.verdict is not None:
             decision = view.verdict.decision
             lines.append(f"verdict {decision}: {unsaid(view.verdict.sentence, decision)}")
-        if feed.alive:
+        if feed.alive and feed.asked.stopping:
+            lines.append(f"it is stopping; go on with `t2s resume {feed.run.id}`")
+        elif feed.alive:
             lines.append(f"the run goes on; come back with `t2s attach {feed.run.id}`")
         elif feed.state in ("lost", "stopped", "incomplete", "failed"):
             lines.append(f"go on with `t2s resume {feed.run.id}`")
+        elif feed.state == "finished":
+            lines += self._result_lines(feed)
         return "\n".join(safe(line, 400) for line in lines)
+
+    def _result_lines(self, feed: Feed) -> list[str]:
+        """Where the skill lies, and the way back to the screen."""
+        with contextlib.suppress(T2SError):
+            if folder := result_skill(feed.run):
+                return [f"skill {folder}", f"look at it again with `t2s attach {feed.run.id}`"]
+        return [f"look at it again with `t2s attach {feed.run.id}`"]
 
     def exit_code(self) -> int:
         """The run's own code once it has ended, 0 while it goes on, 1 when it lost its engine."""
@@ -244,15 +256,20 @@ class T2SApp(Ground):
             self.note_pace(skipped=True)
             return
         self._ticks += 1
-        screen = self.screen
+        screen = self._page()
         if self._ticks % self._between == 0:
             changes = self.feed.poll() if self.feed else Changes()
-            if isinstance(screen, Base):
+            if screen is not None:
                 screen.pull(changes)
             self.note_pace(skipped=False)
             self.say_outside()
-        elif self._streams() and isinstance(screen, Base) and self.feed and self.feed.poll_text():
+        elif self._streams() and screen is not None and self.feed and self.feed.poll_text():
             screen.pull_text()
+
+    def _page(self) -> Base | None:
+        """The page that is shown, also behind a question; None while it is not there yet."""
+        page = next((screen for screen in reversed(self.screen_stack) if isinstance(screen, Base)), None)
+        return page if page is not None and page.is_mounted else None
 
     def _streams(self) -> bool:
         """Is what the focused agent says drawn between two frames?"""

@@ -17,9 +17,11 @@ from typing import NamedTuple
 from t2s_tui.people import People
 from t2s_tui.prose import Prose, readable
 from t2s_tui.text import clock, safe_lines, wrap
+from workspace.errors import T2SError
 from workspace.files import read_from, size_of
 from workspace.reports.summary import Asked, asked
 from workspace.runs import events as e
+from workspace.runs.decision import judged_round, standing_word
 from workspace.runs.events import STAGES, Event, Stage
 from workspace.runs.journal import read_events
 from workspace.runs.live import LiveReader
@@ -142,6 +144,7 @@ class Feed:
         self.rates: deque[float] = deque(_recent_rates(run), maxlen=HISTORY)
         self.people = People(run)
         self.alive = alive(run)
+        self.word = self._word()
         self._live = LiveReader(run)
         self._opened = self._looked = time.monotonic()
         self._pace: dict[Stage, deque[tuple[float, int]]] = {s: deque(maxlen=60) for s in STAGES}
@@ -204,8 +207,8 @@ class Feed:
 
     @property
     def elapsed(self) -> float:
-        """Wall-clock seconds since the run began."""
-        return max(0.0, self.now - self.view.began) if self.view.began else 0.0
+        """Seconds that engines have worked on the run, as `t2s show` counts them: the night between two does not."""
+        return self.view.active + (max(0.0, self.now - self.view.now) if self.alive else 0.0)
 
     def tail(self, agent: str) -> Tail:
         """What `agent` said last; empty when nothing is known."""
@@ -249,11 +252,14 @@ class Feed:
         over = row.done + row.failed
         if not row.entered or row.left or row.units <= over or over - row.reused < 3:
             return None
-        rates = [(over - row.reused) / max(0.5, self.now - row.began)]
+        again = self.view.lives > 1 or row.ended  # it began long ago, or is made anew: only the present pace counts
+        rates = [] if again else [(over - row.reused) / max(0.5, self.now - row.began)]
         pace = self._pace[stage]
         if len(pace) > 1 and pace[-1][1] > pace[0][1]:
             rates.append((pace[-1][1] - pace[0][1]) / max(0.5, self.now - pace[0][0]))
         rest = row.units - over
+        if not any(rates):
+            return None
         return Left(rest / max(rates) * 0.9, rest / min(rates) * 1.2 + 1, stage)
 
     def _beginning(self) -> Loaded:
@@ -306,6 +312,15 @@ class Feed:
     def _look(self) -> None:
         if time.monotonic() - self._looked >= LOOK_EVERY:
             self.look()
+            self.word = self._word()
+
+    def _word(self) -> str:
+        """What a person decided on the candidate by hand; empty where nobody did, or the file cannot be read."""
+        round = judged_round(self.run) if self.view.verdict else None
+        try:
+            return (standing_word(round) or "") if round else ""
+        except T2SError:
+            return ""  # the verdict's own page says what is wrong with it
 
 
 def _recent_rates(run: RunFolder) -> list[float]:

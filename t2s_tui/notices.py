@@ -37,6 +37,9 @@ def _said(feed: Feed, look: Look) -> Said | None:
             return Said(f"Incomplete{_why(view.why)}", "bad", "r tries again")
         case "failed":
             return Said(f"The run failed{_why(view.why)}", "bad", "R tries again")
+        case "finished" if view.verdict is not None and feed.word and feed.word != view.verdict.decision:
+            said = f"{feed.word}ed by hand; the test said {view.verdict.decision}: "
+            return Said(said + unsaid(view.verdict.sentence, view.verdict.decision), "you", LOOK, feed.word)
         case "finished" if view.verdict is not None:
             mark = look.mark(view.verdict.decision)
             said = f"{mark.word}: {unsaid(view.verdict.sentence, view.verdict.decision)}"

@@ -162,6 +162,10 @@ class LessonScreen(LessonActions, RunActions):
         opened, seed = self._opened, workplace(self.feed.run)
         if opened is None or seed is None:
             return
+        if self.query_one(Editor).text == escaped(opened.text) and not opened.from_draft and opened.digest:
+            self._close_editor()
+            self.t2s.tell("nothing was changed")
+            return
         try:
             with self.t2s.history.step(seed, opened.lesson, "edit"):
                 save(seed, opened, self.query_one(Editor).text)

@@ -225,7 +225,7 @@ class NewRunScreen(Base):
     @property
     def _is_there(self) -> bool:
         """Has nobody left the form while it was looked at?"""
-        return self.is_mounted and self in self.app.screen_stack
+        return self.is_mounted and self in self.app.screen_stack and bool(self.query(Outlook))
 
     def _retell(self) -> None:
         if not self._is_there:

@@ -52,7 +52,7 @@ class ReasonScreen(ModalScreen[str | None]):
         answers = [Span(f"{EDGE}enter ", "run+bold"), Span(self._yes, "run"), Span("      esc ", "bright+bold")]
         with Vertical(id="box"):
             yield Said([EMPTY, *asked, EMPTY, *told, EMPTY])
-            yield Input(placeholder="why (may stay empty)", id="why")
+            yield Input(placeholder="why? may stay empty; enter decides, esc goes back", id="why")
             yield Said([EMPTY, row(*answers, Span("leave it", "text"), back="bar"), EMPTY])
 
     def on_mount(self) -> None:

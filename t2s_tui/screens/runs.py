@@ -182,7 +182,7 @@ class RunsScreen(Base):
         if alive(card.run):
             self.t2s.tell(f"{card.run.id} has an engine at work; open it and stop it first", bad=True)
             return
-        consequence = "Its skill, lessons, conversations and verdict are deleted for good.\nAn exported skill stays."
+        consequence = "Its skill, lessons, conversations and verdict are deleted for good.\nCopies elsewhere stay."
         if not await self.app.push_screen_wait(
             Confirm(f"Delete run {card.run.id}?", consequence, "delete it", "keep it")
         ):

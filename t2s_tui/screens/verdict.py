@@ -59,10 +59,10 @@ class VerdictText(Reader):
 
     def content(self, cells: int) -> list[Line]:
         lines: list[Line] = [BLANK]
+        lines += self._by_hand(cells)  # a person's word goes before the test's
         lines += self._decision(cells) if self.table.get("decision") else self._waiting(cells)
         if self.fault:
             lines += [*self._text(self.fault, cells, "bad"), BLANK]
-        lines += self._by_hand(cells)
         if self.measured:
             lines += [*forest(self.measured, self.look, cells), BLANK]
         return [*lines, *self._fates(cells)]

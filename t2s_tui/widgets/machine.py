@@ -58,10 +58,13 @@ class Machine(Reader):
                 "calls",
                 [Span(f"{use.calls}", "text"), Span(f"  {use.retries} retried", "dim"), self._rejects(use.rejects)],
             ),
-            ("engine", [Span("alive" if self.feed.alive else "not there", "text"), self._life()]),
+            ("engine", [Span(self._engine(), "text"), self._life()]),
         ]
         rows += [("cost", [Span(money(use.cost), "text")])] if use.cost is not None else []
         return [BLANK, *(row(Span("  " + fit(name, 11), "dim"), *spans) for name, spans in rows)]
+
+    def _engine(self) -> str:
+        return "alive" if self.feed.alive else "gone" if self.feed.state == "lost" else "ended"
 
     def _lane(self, name: str, in_flight: int, limit: int) -> list[Span]:
         """One of several endpoints: how full it is, and whether it can be called."""

@@ -21,6 +21,8 @@ INKS = {
     "done": "dim",
     "failed": "bad",
 }
+SIDES = {"base": "old", "s0": "new"}
+"""Whose skill is tried: the first one, or the candidate."""
 SORTS = ("state", "time", "tokens", "name")
 
 
@@ -144,6 +146,9 @@ def _joined(parts: list[Span], between: str) -> list[Span]:
 
 
 def short(unit: str) -> str:
-    """A unit's name for a narrow column: `validation-base-t001` is `base t001` there."""
+    """A unit's name for a narrow column: `validation-base-t001` is `old t001` there, tried with the first skill."""
     split, found, rest = unit.partition("-")
-    return rest.replace("-", " ") if found and split in ("validation", "test") else unit
+    if not found or split not in ("validation", "test"):
+        return unit
+    side, _, task = rest.partition("-")
+    return f"{SIDES.get(side, side)} {task}"
