@@ -14,6 +14,7 @@ from textual import events
 from textual.widgets._toast import Toast
 
 from t2s_tui.app import T2SApp
+from t2s_tui.feed import Feed
 from t2s_tui.screens.agent import AgentScreen
 from t2s_tui.screens.confirm import Confirm
 from t2s_tui.screens.diff import DiffScreen, DiffText
@@ -219,3 +220,45 @@ def test_ctrl_z_gives_the_terminal_back_and_fg_brings_the_screen_again(viewer: V
     viewer.wait_for(b"\x1b[?1049h", b"AGENTS")
     viewer.press(b"q")
     viewer.end()
+
+
+# --- what was found by somebody who had only the README -----------------------------------------------------------
+
+
+async def test_the_page_behind_a_question_goes_on(run: RunFolder) -> None:
+    async with shown(run) as (app, pilot):
+        await pilot.press("question_mark")
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen))
+        journal = Journal(run.journal)
+        journal.emit(e.RunPaused(why="person", detail="paused by a person"))
+        journal.close()
+        await until(pilot, lambda: "paused" in text(app).splitlines()[0])
+
+
+async def test_a_rejection_by_hand_is_said_before_what_the_test_said(finished: RunFolder) -> None:
+    async with shown(finished, alive=False) as (app, pilot):
+        await pilot.press("v", "J", "enter")
+        await until(pilot, lambda: isinstance(app.screen, VerdictScreen) and "rejected by" in text(app))
+        page = text(app)
+        assert page.index("rejected by") < page.index("ACCEPT")
+        await pilot.press("escape")
+        await until(pilot, lambda: "rejected by hand; the test said accept" in text(app))
+
+
+async def test_saving_a_lesson_that_was_not_changed_makes_it_nobodys(run: RunFolder) -> None:
+    async with shown(run) as (app, pilot):
+        await pilot.press("2", "j", "e")
+        await pilot.pause(0.3)
+        await pilot.press("ctrl+s")
+        await pilot.pause(0.3)
+        assert list(run.round(1).seed(0).edits.glob("*.toml")) == []
+        assert app.feed is not None and not app.feed.people.own
+
+
+def test_the_night_between_two_engines_is_not_counted(run: RunFolder) -> None:
+    before = Feed(run).elapsed
+    journal = Journal(run.journal)
+    journal.emit(e.NoteLeft(text="a day later, another engine"))
+    journal.close()
+    feed = Feed(run, lambda: feed.view.now + 5)
+    assert feed.elapsed == pytest.approx(before, abs=1)
