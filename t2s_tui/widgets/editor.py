@@ -66,6 +66,17 @@ class Editor(TextArea):
             return strip
         return Strip([Segment(safe(s.text), s.style, s.control) for s in strip])
 
+    async def _on_key(self, event: events.Key) -> None:
+        """Keys that move or delete act at once. As bindings they would take the way through screen and app, and the
+        letters typed behind them on a slow line would overtake them."""
+        bound = self._bindings.key_to_bindings.get(event.key, ())
+        if not bound:
+            await super()._on_key(event)
+            return
+        event.stop()
+        event.prevent_default()
+        await self.run_action(bound[0].action)
+
     async def _on_paste(self, event: events.Paste) -> None:
         event.stop()
         event.prevent_default()

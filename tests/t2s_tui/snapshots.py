@@ -1,7 +1,7 @@
 """A screen as text that people can read and compare: its rows, then the inks of each row.
 
-    drawn(svg, look) -> str           what the app exported (`App.export_screenshot`), as rows and inks
-    check(name, text)                 against tests/t2s_tui/snapshots/NAME.txt; T2S_SNAPSHOTS=write writes it instead
+drawn(svg, look) -> str           what the app exported (`App.export_screenshot`), as rows and inks
+check(name, text)                 against tests/t2s_tui/snapshots/NAME.txt; T2S_SNAPSHOTS=write writes it instead
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from t2s_tui.screens.live import LiveScreen
 from t2s_tui.screens.runs import RunsScreen
 from t2s_tui.screens.verdict import VerdictScreen
 from t2s_tui.theme import Look
+from t2s_tui.widgets.editor import Editor
 from t2s_tui.widgets.roster import Roster
 from t2s_tui.widgets.status import Footer
 from tests.t2s_tui.on_a_pty import Viewer
@@ -262,3 +263,16 @@ def test_the_night_between_two_engines_is_not_counted(run: RunFolder) -> None:
     journal.close()
     feed = Feed(run, lambda: feed.view.now + 5)
     assert feed.elapsed == pytest.approx(before, abs=1)
+
+
+async def test_letters_typed_in_one_go_with_moves_stay_behind_them(run: RunFolder) -> None:
+    async with shown(run, size=(80, 24)) as (app, pilot):
+        await pilot.press("2", "e")
+        await pilot.pause(0.3)
+        editor = app.screen.query_one(Editor)
+        editor.text = 'title = "a"\nclaim = "b"\nwhy = ""\n'
+        editor.move_cursor((0, 0))
+        for key, char in (("down", None), ("end", None), ("backspace", "\x7f"), ("X", "X"), ("quotation_mark", '"')):
+            app.post_message(events.Key(key, char))
+        await pilot.pause(0.3)
+        assert editor.text == 'title = "a"\nclaim = "bX"\nwhy = ""\n'
