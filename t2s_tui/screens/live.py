@@ -185,7 +185,8 @@ class LiveScreen(RunActions, LessonActions):
         super().pull(changes)
 
     def pull_text(self) -> None:
-        self.query_one(Wall).pull_picked()
+        for wall in self.query(Wall):  # none yet while the screen is being made
+            wall.pull_picked()
 
     # --- panels ---------------------------------------------------------------------------------------------------
 
