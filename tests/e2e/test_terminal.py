@@ -148,7 +148,7 @@ def _reword_first_lesson(terminal: Terminal, run: RunFolder, claim: str) -> str:
     terminal.press("e")
     terminal.wait_for("claim = ")
     row = next(n for n, line in enumerate(terminal.rows) if "claim = " in line)
-    first = next(n for n, line in enumerate(terminal.rows) if "format = " in line)
+    first = next(n for n, line in enumerate(terminal.rows) if "title = " in line)
     terminal.press(*["down"] * (row - first), "\x1b[F")  # to the end of that line
     terminal.press(*["\x7f"] * 1, *f" {claim}.", '"')
     terminal.press("ctrl+s")
