@@ -23,25 +23,25 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from t2s_tui.actions_list import Actions
+from t2s_tui.farewell import exit_code, farewell
 from t2s_tui.feed import Changes, Feed
-from t2s_tui.ground import Ground
-from t2s_tui.keys import APP, REPLAY, bindings, keymap_file, known_ids, user_keymap, written
+from t2s_tui.keys import APP, bindings, keymap_file, known_ids, user_keymap, written
 from t2s_tui.notices import notice
 from t2s_tui.plan import Plan
-from t2s_tui.replay import Player, Replay
+from t2s_tui.playing import Playing
+from t2s_tui.replay import Replay
 from t2s_tui.screens.base import Base
 from t2s_tui.screens.estimate import EstimateScreen
 from t2s_tui.screens.help import HelpScreen, about
 from t2s_tui.screens.live import LiveScreen
 from t2s_tui.screens.runs import RunsScreen
-from t2s_tui.text import clock, count, plural, safe, unsaid
+from t2s_tui.text import safe
 from t2s_tui.theme import Look
 from t2s_tui.widgets.canvas import Span
 from t2s_tui.widgets.replay_bar import told
 from t2s_tui.widgets.status import Said
 from workspace.errors import T2SError
 from workspace.lessons.history import History
-from workspace.reports.summary import result_skill
 from workspace.runs.run import RunFolder
 from workspace.settings.screen import ScreenSettings
 
@@ -55,7 +55,7 @@ SETTLED = 1.5
 RARELY = (10_000, 20, 50)
 
 
-class T2SApp(Ground):
+class T2SApp(Playing):
     """`run` None opens the list of runs in `runs`. The value of `run` is the exit code for the shell.
 
     With `replay` (its speed, and where it begins, 0…1) the record of `run` is played instead of what happens now.
@@ -69,7 +69,7 @@ class T2SApp(Ground):
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"
     COMMANDS = {Actions}  # noqa: RUF012 - as Textual declares it
-    BINDINGS = bindings(APP, REPLAY)
+    BINDINGS = bindings(APP)
     CSS = """
     Screen { background: $background; color: $foreground; }
     * { scrollbar-background: $surface; scrollbar-background-hover: $surface; scrollbar-background-active: $surface;
@@ -160,56 +160,6 @@ class T2SApp(Ground):
         self.feed = replay
         self.push_screen(LiveScreen(replay))
 
-    @property
-    def replay(self) -> Replay | None:
-        """What is being replayed; None while the screens show what happens now."""
-        return self.feed if isinstance(self.feed, Replay) and not self.feed.live else None
-
-    def leave_replay(self) -> None:
-        """The list of runs is on the screen again: nothing plays behind it."""
-        if self.replay is not None:
-            self.feed = None
-
-    def farewell(self) -> str:
-        """What the normal screen says when the viewer is gone."""
-        feed = self.feed
-        if feed is None:
-            return ""
-        if isinstance(feed, Replay):
-            return f"run {feed.run.id}  replayed to {clock(feed.player.at)} of {clock(feed.player.end)}"
-        feed.poll()
-        view = feed.view
-        tokens = count(view.usage.prompt + view.usage.completion)
-        learned = plural(len(view.lessons), "lesson")
-        lines = [f"run {feed.run.id}  {feed.state}  {clock(feed.elapsed)}  {learned}  {tokens} tokens"]
-        if view.verdict is not None:
-            decision = view.verdict.decision
-            lines.append(f"verdict {decision}: {unsaid(view.verdict.sentence, decision)}")
-        if feed.alive and feed.asked.stopping:
-            lines.append(f"it is stopping; go on with `t2s resume {feed.run.id}`")
-        elif feed.alive:
-            lines.append(f"the run goes on; come back with `t2s attach {feed.run.id}`")
-        elif feed.state in ("lost", "stopped", "incomplete", "failed"):
-            lines.append(f"go on with `t2s resume {feed.run.id}`")
-        elif feed.state == "finished":
-            lines += self._result_lines(feed)
-        return "\n".join(safe(line, 400) for line in lines)
-
-    def _result_lines(self, feed: Feed) -> list[str]:
-        """Where the skill lies, and the way back to the screen."""
-        with contextlib.suppress(T2SError):
-            if folder := result_skill(feed.run):
-                return [f"skill {folder}", f"look at it again with `t2s attach {feed.run.id}`"]
-        return [f"look at it again with `t2s attach {feed.run.id}`"]
-
-    def exit_code(self) -> int:
-        """The run's own code once it has ended, 0 while it goes on, 1 when it lost its engine."""
-        if self.feed is None or not self.feed.live:
-            return 0
-        if self.feed.view.ended:
-            return self.feed.view.code if self.feed.view.code is not None else {"stopped": 3}.get(self.feed.state, 1)
-        return 1 if self.feed.state == "lost" else 0
-
     def run(self, **options: Any) -> int:
         """Run until the person leaves; prints the farewell on the normal screen and gives the exit code."""
         try:
@@ -219,10 +169,10 @@ class T2SApp(Ground):
                 self._last_resort.cancel()
         if self.fault:
             return self._apologise()
-        if (text := self.farewell()) and code not in (128 + signal.SIGHUP,):
+        if self.feed is not None and code != 128 + signal.SIGHUP:
             with contextlib.suppress(OSError):
-                print(text)  # the terminal may be gone
-        return self.exit_code() if code is None else code
+                print(farewell(self.feed))  # the terminal may be gone
+        return exit_code(self.feed) if code is None else code
 
     def _apologise(self) -> int:
         """After a fault of ours: what, where it is written down, and that the run has not suffered."""
@@ -256,15 +206,17 @@ class T2SApp(Ground):
             self.note_pace(skipped=True)
             return
         self._ticks += 1
-        screen = self._page()
         if self._ticks % self._between == 0:
-            changes = self.feed.poll() if self.feed else Changes()
-            if screen is not None:
-                screen.pull(changes)
+            self.frame()
             self.note_pace(skipped=False)
             self.say_outside()
-        elif self._streams() and screen is not None and self.feed and self.feed.poll_text():
-            screen.pull_text()
+        elif self._streams() and self.feed and self.feed.poll_text() and (page := self._page()):
+            page.pull_text()
+
+    def frame(self) -> None:
+        changes = self.feed.poll() if self.feed else Changes()
+        if page := self._page():
+            page.pull(changes)
 
     def _page(self) -> Base | None:
         """The page that is shown, also behind a question; None while it is not there yet."""
@@ -303,12 +255,12 @@ class T2SApp(Ground):
     # --- leaving --------------------------------------------------------------------------------------------------
 
     def action_detach(self) -> None:
-        self.leave(self.exit_code())
+        self.leave(exit_code(self.feed))
 
     def action_interrupt(self) -> None:
         now = time.monotonic()
         if now - self._asked_to_leave < TWICE:
-            self.leave(self.exit_code())
+            self.leave(exit_code(self.feed))
             return
         self._asked_to_leave = now
         self.tell(
@@ -316,7 +268,7 @@ class T2SApp(Ground):
         )
 
     async def action_quit(self) -> None:
-        self.leave(self.exit_code())
+        self.leave(exit_code(self.feed))
 
     def leave(self, code: int) -> None:
         """End the viewer. Typed text is kept; a terminal that hangs cannot hold the process."""
@@ -335,34 +287,6 @@ class T2SApp(Ground):
         loop = asyncio.get_running_loop()
         for sign in (signal.SIGHUP, signal.SIGTERM):
             loop.add_signal_handler(sign, self.leave, 128 + sign)
-
-    # --- replays --------------------------------------------------------------------------------------------------
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """The keys of a replay are there while one is shown."""
-        return self.replay is not None if action.startswith("replay_") else super().check_action(action, parameters)
-
-    def action_replay_play(self) -> None:
-        self._replayed(lambda player: player.toggle())
-
-    def action_replay_leap(self, by: int) -> None:
-        self._replayed(lambda player: player.leap(by))
-
-    def action_replay_speed(self, by: int) -> None:
-        self._replayed(lambda player: player.faster(by))
-
-    def action_replay_stage(self, by: int) -> None:
-        if self.replay is not None:
-            timeline = self.replay.timeline
-            self._replayed(lambda player: player.seek(timeline.turn(player.at, by)))
-
-    def _replayed(self, act: Callable[[Player], None]) -> None:
-        """Do it, and show it at once."""
-        if self.replay is not None:
-            act(self.replay.player)
-            changes = self.replay.poll()
-            if isinstance(self.screen, Base):
-                self.screen.pull(changes)
 
     # --- talking to people ----------------------------------------------------------------------------------------
 

@@ -18,10 +18,10 @@ from t2s_tui.people import People
 from t2s_tui.prose import Prose, readable
 from t2s_tui.text import clock, safe_lines, wrap
 from workspace.errors import T2SError
-from workspace.files import read_from, size_of
+from workspace.files import changed_at, read_from, size_of
 from workspace.reports.summary import Asked, asked
 from workspace.runs import events as e
-from workspace.runs.decision import judged_round, standing_word
+from workspace.runs.decision import decision_file, word_on
 from workspace.runs.events import STAGES, Event, Stage
 from workspace.runs.journal import read_events
 from workspace.runs.live import LiveReader
@@ -145,6 +145,7 @@ class Feed:
         self.people = People(run)
         self.alive = alive(run)
         self.word = self._word()
+        self._judged = self._last_judged()
         self._live = LiveReader(run)
         self._opened = self._looked = time.monotonic()
         self._pace: dict[Stage, deque[tuple[float, int]]] = {s: deque(maxlen=60) for s in STAGES}
@@ -312,13 +313,20 @@ class Feed:
     def _look(self) -> None:
         if time.monotonic() - self._looked >= LOOK_EVERY:
             self.look()
-            self.word = self._word()
+            if self._judged != (judged := self._last_judged()):
+                self._judged, self.word = judged, self._word()
+
+    def _last_judged(self) -> object:
+        """Changes when a verdict is reached, a person decides, or the candidate is made anew."""
+        if self.view.verdict is None:
+            return None
+        return [changed_at(decision_file(each)) for each in self.run.rounds()], self.view.stages["settle"].ended
 
     def _word(self) -> str:
         """What a person decided on the candidate by hand; empty where nobody did, or the file cannot be read."""
-        round = judged_round(self.run) if self.view.verdict else None
         try:
-            return (standing_word(round) or "") if round else ""
+            said = word_on(self.run) if self.view.verdict else None
+            return said.decision if said else ""
         except T2SError:
             return ""  # the verdict's own page says what is wrong with it
 

@@ -6,6 +6,7 @@ from t2s_tui.feed import Feed
 from t2s_tui.text import safe, unsaid
 from t2s_tui.theme import Look
 from t2s_tui.widgets.status import Said
+from workspace.runs.view_rows import Verdict
 
 LOOK = "v verdict  d diff"
 OUTDATED = "Lessons were changed: what they led to is out of date."
@@ -37,18 +38,21 @@ def _said(feed: Feed, look: Look) -> Said | None:
             return Said(f"Incomplete{_why(view.why)}", "bad", "r tries again")
         case "failed":
             return Said(f"The run failed{_why(view.why)}", "bad", "R tries again")
-        case "finished" if view.verdict is not None and feed.word and feed.word != view.verdict.decision:
-            said = f"{feed.word}ed by hand; the test said {view.verdict.decision}: "
-            return Said(said + unsaid(view.verdict.sentence, view.verdict.decision), "you", LOOK, feed.word)
         case "finished" if view.verdict is not None:
-            mark = look.mark(view.verdict.decision)
-            said = f"{mark.word}: {unsaid(view.verdict.sentence, view.verdict.decision)}"
-            return Said(said, mark.ink, LOOK, view.verdict.decision)
+            decided = feed.word or view.verdict.decision
+            ink = look.mark(decided).ink if decided == view.verdict.decision else "you"
+            return Said(verdict_said(view.verdict, feed.word), ink, LOOK, decided)
         case _ if view.endpoint_lost and not view.ended:
             then = "the others go on" if feed.state == "running" and not feed.waits_for_endpoint else ""
             return Said(f"{', '.join(view.lost)} does not answer: {view.endpoint_lost}", "bad", then)
         case _:
             return None
+
+
+def verdict_said(verdict: Verdict, word: str) -> str:
+    """The verdict in one sentence; what a person decided against it (`word`) goes before what the test said."""
+    said = f"{verdict.decision.replace('_', ' ')}: {unsaid(verdict.sentence, verdict.decision)}"
+    return said if word in ("", verdict.decision) else f"{word}ed by hand; the test said {said}"
 
 
 def _paused(why: str) -> str:

@@ -116,18 +116,6 @@ def _named(one: str, names: Sequence[str], most: int) -> str:
     return f"{one if len(names) == 1 else one + 's'} {some}"
 
 
-def redone(view: RunView, units: Iterable[str]) -> tuple[list[str], list[str]]:
-    """The patches and the merges that are made again when the lessons of trajectories `units` change."""
-    patches = [unit for unit in units if unit in view.patches]
-    touched, merges = set(patches), []
-    for node in sorted(view.nodes.values(), key=lambda n: (n.level, n.id)):
-        if touched.intersection(node.children):
-            touched.add(node.id)
-            if node.state in ("done", "running", "failed"):
-                merges.append(node.id)
-    return patches, merges
-
-
 def _due(run: RunFolder, last: RoundFolder, seed: SeedFolder, touched: Iterable[str]) -> Redo:
     try:
         return due(run, last, seed, touched)

@@ -13,6 +13,7 @@ from textual.widgets import Input
 from t2s_tui.keys import Key, bindings
 from t2s_tui.text import money, wrap
 from t2s_tui.widgets.canvas import Canvas, Line, Span, row
+from t2s_tui.widgets.typed import OneLine
 from workspace.runs.view import RunView
 
 LEAVE = (Key("budget.leave", "escape", "leave", "esc", "leave it", "Leave the cap as it is."),)
@@ -93,7 +94,7 @@ class BudgetScreen(ModalScreen[float | str | None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="box"):
             yield Words(self._asked(), id="asked")
-            yield Input(f"{self.cap.next:.10g}", id="cap", select_on_focus=True)
+            yield OneLine(f"{self.cap.next:.10g}", id="cap", select_on_focus=True)
             yield Words(self._told(""), id="told")
 
     def on_mount(self) -> None:

@@ -13,7 +13,7 @@ from t2s_tui.who import who
 from t2s_tui.widgets.canvas import Span
 from workspace.errors import T2SError
 from workspace.files import changed_at, size_of
-from workspace.runs.decision import decision_file, judged_round, read_decision, stands
+from workspace.runs.decision import decision_file, word_on
 from workspace.runs.events import STAGES
 from workspace.runs.run import RunFolder, alive, load_view, runs_in
 from workspace.runs.view import RunView
@@ -117,10 +117,9 @@ def read_card(run: RunFolder, print_: Print) -> Card:
 
 
 def _decision(run: RunFolder) -> tuple[str, str]:
-    round = judged_round(run)
     try:
-        said = read_decision(round) if round else None
-        return (said.decision, said.who) if round and said and stands(round, said) else ("", "")
+        said = word_on(run)
+        return (said.decision, said.who) if said else ("", "")
     except T2SError:
         return "", ""  # the verdict's own screen says what is wrong with the file
 

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.suggester import Suggester
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from t2s_tui.keys import Key, bindings
 from t2s_tui.plan import Plan
@@ -19,6 +19,7 @@ from t2s_tui.screens.form_faults import in_fields
 from t2s_tui.screens.form_fields import CHOICES, Field
 from t2s_tui.text import count, fit, money, right, safe, safe_lines, width, wrap
 from t2s_tui.widgets.canvas import BLANK, Canvas, Line, Span, clip, row, spans_width
+from t2s_tui.widgets.typed import OneLine
 from workspace.reports.estimate import Estimate, Row
 
 Offered = Callable[[Field, str], list[str]]
@@ -40,7 +41,7 @@ class Ghost(Suggester):
         return next((one for one in self._offered(self._field, value) if one.startswith(value)), None)
 
 
-class FormInput(Input):
+class FormInput(OneLine):
     """One field. Down and up go through the values that are offered for what was typed."""
 
     BINDINGS = OTHER

@@ -11,6 +11,7 @@ from textual.widgets import Input
 from t2s_tui.keys import Key, bindings
 from t2s_tui.text import safe, wrap
 from t2s_tui.widgets.canvas import Canvas, Line, Span, row
+from t2s_tui.widgets.typed import OneLine
 
 WIDTH = 68
 EDGE = "   "
@@ -52,7 +53,7 @@ class ReasonScreen(ModalScreen[str | None]):
         answers = [Span(f"{EDGE}enter ", "run+bold"), Span(self._yes, "run"), Span("      esc ", "bright+bold")]
         with Vertical(id="box"):
             yield Said([EMPTY, *asked, EMPTY, *told, EMPTY])
-            yield Input(placeholder="why? may stay empty; enter decides, esc goes back", id="why")
+            yield OneLine(placeholder="why? may stay empty; enter decides, esc goes back", id="why")
             yield Said([EMPTY, row(*answers, Span("leave it", "text"), back="bar"), EMPTY])
 
     def on_mount(self) -> None:

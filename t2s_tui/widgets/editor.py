@@ -13,6 +13,7 @@ from textual.strip import Strip
 from textual.widgets import TextArea
 
 from t2s_tui.text import escaped, safe
+from t2s_tui.widgets.typed import InOrder
 
 if TYPE_CHECKING:
     from t2s_tui.theme import Look
@@ -39,7 +40,7 @@ def inks(line: str, in_text: bool) -> Iterator[Piece]:
         yield Piece(found.start(1), found.end(1), "run")
 
 
-class Editor(TextArea):
+class Editor(InOrder, TextArea):
     """A `TextArea` over safe text; pasted text is made safe as well."""
 
     DEFAULT_CSS = """
@@ -65,17 +66,6 @@ class Editor(TextArea):
         if all(segment.text.isprintable() for segment in strip):
             return strip
         return Strip([Segment(safe(s.text), s.style, s.control) for s in strip])
-
-    async def _on_key(self, event: events.Key) -> None:
-        """Keys that move or delete act at once. As bindings they would take the way through screen and app, and the
-        letters typed behind them on a slow line would overtake them."""
-        bound = self._bindings.key_to_bindings.get(event.key, ())
-        if not bound:
-            await super()._on_key(event)
-            return
-        event.stop()
-        event.prevent_default()
-        await self.run_action(bound[0].action)
 
     async def _on_paste(self, event: events.Paste) -> None:
         event.stop()

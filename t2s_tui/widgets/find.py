@@ -8,9 +8,10 @@ from textual.widgets import Input
 from t2s_tui.widgets.panel import ListPanel, Panel
 from t2s_tui.widgets.reader import Reader
 from t2s_tui.widgets.status import Footer, Hint
+from t2s_tui.widgets.typed import OneLine
 
 
-class FindBar(Input):
+class FindBar(OneLine):
     """Hidden until asked for. Enter keeps the filter, escape takes it back."""
 
     DEFAULT_CSS = """

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from t2s_tui.feed import LINES, TAILS, Feed, Tail
-from t2s_tui.people import redone, workplace
+from t2s_tui.people import workplace
 from tests.t2s_tui.recorded import write_run
 from workspace.lessons.pool import restore, set_status
 from workspace.runs import events as e
@@ -128,12 +128,6 @@ def test_a_lesson_file_that_does_not_parse_says_where(merging: RunFolder) -> Non
     own = Feed(merging).people.own["t003-L1"]
     assert own.status == "invalid"
     assert "t003-L1.toml:2" in own.error
-
-
-def test_an_edited_lesson_names_the_patch_and_the_merges_it_redoes(tmp_path: Path) -> None:
-    view = Feed(write_run(tmp_path, "finished")).view
-    assert redone(view, ["t003"]) == (["t003"], ["m1-01", "m2-01"])
-    assert redone(view, ["t999"]) == ([], [])
 
 
 def test_time_left_is_only_told_while_it_can_be_known(merging: RunFolder, tmp_path: Path) -> None:

@@ -240,7 +240,7 @@ def test_hostile_text_in_every_field_shows_and_does_nothing(
 
 
 @pytest.mark.parametrize("screen", SCREENS, ids=lambda screen: screen.__name__)
-def test_a_file_that_cannot_be_read_is_named_without_what_it_holds_acting(
+def test_nothing_acts_out_of_a_file_that_cannot_be_read(
     narrow: Stage, damaged: RunFolder, screen: type[Screen[Any]]
 ) -> None:
     feed = narrow.open(damaged)

@@ -24,6 +24,7 @@ from t2s_tui.screens.runs import RunsScreen
 from t2s_tui.screens.verdict import VerdictScreen
 from t2s_tui.theme import Look
 from t2s_tui.widgets.editor import Editor
+from t2s_tui.widgets.find import FindBar
 from t2s_tui.widgets.roster import Roster
 from t2s_tui.widgets.status import Footer
 from tests.t2s_tui.on_a_pty import Viewer
@@ -276,3 +277,12 @@ async def test_letters_typed_in_one_go_with_moves_stay_behind_them(run: RunFolde
             app.post_message(events.Key(key, char))
         await pilot.pause(0.3)
         assert editor.text == 'title = "a"\nclaim = "bX"\nwhy = ""\n'
+
+
+async def test_a_correction_typed_in_one_go_hits_the_letter_before_it(run: RunFolder) -> None:
+    async with shown(run, size=(80, 24)) as (app, pilot):
+        await pilot.press("slash")
+        for key, char in (("t", "t"), ("x", "x"), ("backspace", "\x7f"), ("0", "0"), ("home", None), ("a", "a")):
+            app.post_message(events.Key(key, char))
+        await pilot.pause(0.2)
+        assert app.screen.query_one(FindBar).value == "at0"

@@ -24,6 +24,7 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 
 from t2s_tui.app import T2SApp
+from t2s_tui.farewell import exit_code, farewell
 from t2s_tui.people import workplace
 from t2s_tui.screens.agent import AgentScreen, TrajectoryScreen
 from t2s_tui.screens.budget import BudgetScreen
@@ -266,7 +267,7 @@ async def test_more_calls_are_asked_for_with_a_number(run: RunFolder) -> None:
 
 async def test_q_leaves_while_the_run_goes_on_and_says_how_to_come_back(run: RunFolder) -> None:
     async with shown(run) as (app, pilot):
-        assert f"t2s attach {run.id}" in app.farewell()
+        assert f"t2s attach {run.id}" in farewell(app.feed)
         await pilot.press("q")
     assert app.return_value == 0
     assert wishes(run) == []
@@ -289,7 +290,7 @@ async def test_a_run_without_its_engine_is_called_lost_and_offers_the_key(run: R
         await pilot.press("space")
         await pilot.pause()
         assert wishes(run) == [], "nobody would hear it"
-        assert app.exit_code() == 1
+        assert exit_code(app.feed) == 1
 
 
 async def test_a_viewer_that_only_reads_leaves_nothing_behind(run: RunFolder) -> None:
@@ -616,6 +617,7 @@ VIEWER = """
 import sys
 from pathlib import Path
 from t2s_tui.app import T2SApp
+from t2s_tui.farewell import exit_code, farewell
 from workspace.runs.run import RunFolder
 run = RunFolder(Path(sys.argv[1]))
 raise SystemExit(T2SApp(run.path.parent, run).run())

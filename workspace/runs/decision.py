@@ -80,6 +80,13 @@ def stands(round: RoundFolder, said: ByHand) -> bool:
     return folder is not None and (not said.skill or load_skill(folder).digest == said.skill)
 
 
+def word_on(run: RunFolder) -> ByHand | None:
+    """What a person decided on the run's last candidate as it is now; None where nobody did. Raises `InputError`."""
+    round = judged_round(run)
+    said = read_decision(round) if round else None
+    return said if round and said and stands(round, said) else None
+
+
 def standing_word(round: RoundFolder) -> Word | None:
     """What a person decided on the candidate as it is now; None where nobody did."""
     said = read_decision(round)

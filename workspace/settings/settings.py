@@ -69,7 +69,7 @@ class TraceSettings(_Section):
 class DomainSettings(_Section):
     """Tasks with a verifier: where new trajectories and the verdict come from."""
 
-    name: str | None = _input(None, "A built-in domain or the folder of your own.", flag="--domain", example="house")
+    name: str | None = _input(None, "A built-in domain.", flag="--domain", example="house")
     family: str = _input("", "The family of tasks inside the domain.", flag="--family", example="date")
     evolve: int = _input(12, "Tasks that the agents try and learn from.", flag="--evolve", ge=1)
     validation: int = _input(12, "Held-out tasks that decide the verdict.", flag="--validation", ge=0)
