@@ -220,12 +220,6 @@ class Tick(Canvas, can_focus=True):
     def on_click(self) -> None:
         self.action_switch()
 
-    def on_focus(self) -> None:
-        self.pull()
-
-    def on_blur(self) -> None:
-        self.pull()
-
 
 class Outlook(Canvas):
     """Beside the fields: what the run would do and use, stage by stage, or what is still missing."""

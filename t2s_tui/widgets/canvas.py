@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from rich.segment import Segment
 from rich.style import Style
+from textual import events
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
@@ -121,6 +122,24 @@ class Canvas(Widget):
             self._strips.pop(region.y, None)
         if dirty:
             self.refresh(*dirty)
+
+    # Textual's own way draws the whole widget when the focus comes or goes.
+
+    def _on_focus(self, event: events.Focus) -> None:
+        event.prevent_default()
+        self._focus(True, events.DescendantFocus(self))
+
+    def _on_blur(self, event: events.Blur) -> None:
+        event.prevent_default()
+        self._focus(False, events.DescendantBlur(self))
+
+    def _focus(self, here: bool, told: events.DescendantFocus | events.DescendantBlur) -> None:
+        self.has_focus = here
+        if self.parent is not None:
+            self.parent.post_message(told)
+
+    def watch_has_focus(self, _has_focus: bool) -> None:
+        self.pull()
 
     def render_line(self, y: int) -> Strip:
         size = (self.size.width, self.size.height)

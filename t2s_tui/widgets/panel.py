@@ -61,15 +61,6 @@ class Panel(Canvas, can_focus=True):
         name = Span(self.name_shown, "bright+bold" if self.has_focus else "dim+bold")
         return apart([edge, name, Span("  "), *self.title()], [*self.aside(), Span(" ")], cells, back="bar")
 
-    def watch_has_focus(self, _has_focus: bool) -> None:
-        """No style depends on the focus, so no row is drawn for it but those that differ."""
-
-    def on_focus(self) -> None:
-        self.pull()
-
-    def on_blur(self) -> None:
-        self.pull()
-
     def empty(self, *sentences: str) -> list[Line]:
         """What a panel says while it has nothing to show."""
         parts = [part for s in sentences for part in wrap(safe(s), max(10, self.size.width - 4))]

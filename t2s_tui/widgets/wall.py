@@ -81,10 +81,7 @@ class Wall(Panel):
         self._drawn = {key: pane for key, pane in self._drawn.items() if key[0] in rest}
         super().pull()
 
-    def on_focus(self) -> None:
-        self.pull_picked()
-
-    def on_blur(self) -> None:
+    def watch_has_focus(self, _has_focus: bool) -> None:
         self.pull_picked()
 
     def pull_picked(self) -> None:
