@@ -62,6 +62,8 @@ class Editor(InOrder, TextArea):
         return line
 
     def render_line(self, y: int) -> Strip:
+        if not self.is_attached:  # closed, and its place is not yet given away: it has no styles any more
+            return Strip.blank(self.size.width)
         strip = super().render_line(y)
         if all(segment.text.isprintable() for segment in strip):
             return strip
