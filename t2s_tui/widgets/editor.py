@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from rich.segment import Segment
 from rich.text import Text
 from textual import events
+from textual.geometry import Region
 from textual.strip import Strip
 from textual.widgets import TextArea
 
@@ -61,9 +62,12 @@ class Editor(InOrder, TextArea):
             line.stylize(look.style(ink), start, end)
         return line
 
-    def render_line(self, y: int) -> Strip:
+    def render_lines(self, crop: Region) -> list[Strip]:
         if not self.is_attached:  # closed, and its place is not yet given away: it has no styles any more
-            return Strip.blank(self.size.width)
+            return [Strip.blank(crop.width)] * crop.height
+        return super().render_lines(crop)
+
+    def render_line(self, y: int) -> Strip:
         strip = super().render_line(y)
         if all(segment.text.isprintable() for segment in strip):
             return strip
