@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
-import json
 import os
 import secrets
 import shutil
@@ -25,8 +24,6 @@ import tomli_w
 
 from workspace.errors import DiskError, InputError, at
 
-MOST = 10**15
-"""Below this is every number of a run: beyond it floats are no longer exact, and some sums of them no number."""
 NOWHERE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
 FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
 
@@ -84,15 +81,6 @@ def read_lines(path: Path) -> Iterator[str]:
                 yield line.rstrip("\r\n")
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
-
-
-def parse_json(text: str | bytes) -> Any:
-    """The value of a JSON text that somebody else may have written. Raises `ValueError` for everything that is none, is
-    nested too deeply, or holds a number that is none (NaN) or as large as `MOST`."""
-    try:
-        return _JSON.decode(text.decode() if isinstance(text, bytes) else text)
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
 
 
 def parse_toml(text: str, where: Path | str) -> dict[str, Any]:
@@ -327,25 +315,6 @@ async def _fsync(handle: int) -> None:
     import asyncio
 
     await asyncio.to_thread(os.fsync, handle)
-
-
-def _whole(digits: str) -> int:
-    if len(digits) > 16 or not -MOST < (number := int(digits)) < MOST:
-        raise ValueError("a number in it is too large")
-    return number
-
-
-def _real(digits: str) -> float:
-    if not -MOST < (number := float(digits)) < MOST:
-        raise ValueError("a number in it is too large")
-    return number
-
-
-def _no_number(word: str) -> float:
-    raise ValueError(f"{word} is no number")
-
-
-_JSON = json.JSONDecoder(parse_int=_whole, parse_float=_real, parse_constant=_no_number)
 
 
 def _line_in_message(message: str) -> int | None:

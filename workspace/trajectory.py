@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from workspace.errors import TraceError, at
-from workspace.files import parse_json
+from workspace.json_text import parse_json
 
 FORMAT = "t2s.trajectory/1"
 

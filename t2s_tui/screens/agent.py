@@ -18,7 +18,8 @@ from t2s_tui.widgets.find import FindBar
 from t2s_tui.widgets.reader import Reader
 from t2s_tui.widgets.status import Footer, Header, Hint
 from workspace.errors import T2SError
-from workspace.files import is_file, parse_json, read_from, read_text
+from workspace.files import is_file, read_from, read_text
+from workspace.json_text import parse_json
 from workspace.runs.run import RunFolder
 from workspace.trajectory import load_trajectory
 

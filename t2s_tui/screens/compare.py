@@ -18,7 +18,8 @@ from t2s_tui.widgets.canvas import Line, Span
 from t2s_tui.widgets.find import FindBar
 from t2s_tui.widgets.status import Footer, Header, Hint
 from workspace.errors import T2SError
-from workspace.files import parse_json, read_lines, read_text
+from workspace.files import read_lines, read_text
+from workspace.json_text import parse_json
 from workspace.runs.run import RoundFolder
 from workspace.trajectory import Trajectory, load_trajectory
 

@@ -7,7 +7,8 @@ from statistics import fmean
 from typing import Any, NamedTuple
 
 from workspace.errors import InputError
-from workspace.files import parse_json, read_lines, read_toml
+from workspace.files import read_lines, read_toml
+from workspace.json_text import parse_json
 from workspace.reports.summary import checked_verdict
 from workspace.runs.run import RoundFolder, RunFolder
 from workspace.runs.view import RunView

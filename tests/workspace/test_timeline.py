@@ -107,6 +107,14 @@ def test_replies_fill_the_agents_time_as_long_as_each_took(tmp_path: Path) -> No
     assert [told_by(replies, part) for part in (0.0, 0.125, 0.25, 0.625, 1.0)] == [0, 5, 10, 15, 20]
 
 
+def test_lines_that_would_break_a_reader_are_passed_over(tmp_path: Path) -> None:
+    deep = '{"role": "assistant", "text": ' + "[" * 100_000 + "\n"
+    (tmp_path / "journal.jsonl").write_text(deep + '{"kind": "note.left", "time": NaN}\n{"kind": "x", "time": 1e999}\n')
+    (tmp_path / "talk.jsonl").write_text(deep)
+    assert read_timeline(tmp_path / "journal.jsonl").seconds == 0.0
+    assert retell(tmp_path / "talk.jsonl") == []
+
+
 def test_who_has_said_nothing_has_nothing_to_tell(tmp_path: Path) -> None:
     assert retell(tmp_path / "nobody.jsonl") == []
     assert told_by([], 0.5) == 0

@@ -1,9 +1,9 @@
 """From any edit of a candidate down to the edits and lessons it was made of, and up to what became of it.
 
-    Lineage(seed, s0).edit("m2-01-E3")     that edit, wherever it was written
-                      .sources(edit)       the edits one level below that went into it
-                      .taken_by(edit)      the edit one level above that took it, or why it ended there
-                      .takes_out(edit)     the lines of S0 that it replaces or deletes
+Lineage(seed, s0).edit("m2-01-E3")     that edit, wherever it was written
+                  .sources(edit)       the edits one level below that went into it
+                  .taken_by(edit)      the edit one level above that took it, or why it ended there
+                  .takes_out(edit)     the lines of S0 that it replaces or deletes
 """
 
 from __future__ import annotations

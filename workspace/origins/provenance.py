@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from workspace.edits.patch import Edit
 from workspace.errors import InputError
-from workspace.files import parse_json
 from workspace.guard.guard import Settled
+from workspace.json_text import parse_json
 from workspace.lessons.examples import one_line
 from workspace.lessons.lesson import Lesson, Quote
 from workspace.skills.skill import split_lines

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from workspace.files import parse_json
+from workspace.json_text import parse_json
 from workspace.stages import STAGES as STAGES
 from workspace.stages import Stage as Stage
 from workspace.trajectory import Status

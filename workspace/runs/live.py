@@ -10,7 +10,8 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
-from workspace.files import append_text, parse_json, read_from, write_text
+from workspace.files import append_text, read_from, write_text
+from workspace.json_text import parse_json
 from workspace.runs.run import RunFolder
 
 FULL = 1 << 20

@@ -7,12 +7,12 @@ it looked, and no more.
 
 from __future__ import annotations
 
-import json
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from workspace.files import read_from
+from workspace.json_text import parse_json
 
 MOST = 1_000_000
 """Bytes of a conversation that are told again."""
@@ -57,7 +57,7 @@ def told_by(replies: list[Retold], part: float) -> int:
 def _reply(line: bytes) -> tuple[str, float] | None:
     """Text and seconds of an assistant's message; None for any other line."""
     try:
-        row: Any = json.loads(line)
+        row: Any = parse_json(line)
         return (str(row["text"]), float(row.get("seconds") or 0)) if row["role"] == "assistant" else None
     except (ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 
 from workspace.errors import BusyError, InputError
-from workspace.files import changed_at, is_file, parse_json, read_text, read_toml, size_of, write_text
+from workspace.files import changed_at, is_file, read_text, read_toml, size_of, write_text
+from workspace.json_text import parse_json
 from workspace.runs.journal import read_events
 from workspace.runs.view import RunView, fold
 from workspace.stages import STAGES

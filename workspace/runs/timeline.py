@@ -10,7 +10,6 @@ A line costs one look for its head and no event is made of it, so a long journal
 
 from __future__ import annotations
 
-import json
 import re
 from array import array
 from bisect import bisect_left, bisect_right
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from workspace.files import read_from
+from workspace.json_text import parse_json
 
 LONGEST = 3.0
 """Seconds that a pause between two events lasts at most: nobody wants to watch a night go by."""
@@ -118,7 +118,7 @@ def _head(line: bytes) -> tuple[str, float] | None:
     if found := _HEAD.match(line):
         return found[1].decode(), float(found[2])
     try:
-        data: Any = json.loads(line)
+        data: Any = parse_json(line)
         return str(data["kind"]), float(data["time"])
     except (ValueError, KeyError, TypeError):
         return None
