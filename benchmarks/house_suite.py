@@ -90,7 +90,7 @@ def measure(cell: Cell) -> None:
         "wrong": cell.seed_skill("wrong"),
         "hand-written": cell.seed_skill("hand-written"),
         "one-shot": one_shot(cell),
-        **{row: only_folder(run.path / "baselines" / name) for row, name in MADE.items()},
+        **{row: only_folder(run.path / "baselines" / name / "skill") for row, name in MADE.items()},
     }
     given = [f"{row}={path}" for row, path in skills.items()]
     t2s(cell, "eval", "--skill", "none", *given, "--run", f"ours={run.path}", "--split", "test", "--tasks", TEST,
