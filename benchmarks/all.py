@@ -24,6 +24,7 @@ QUICK = (
     ("startup", "--repeats", "3"),
     ("client", "--streams", "64", "256", "--repeats", "1"),
     ("limiter", "--quick"),
+    ("fleet",),
     ("schedule", "--traces", "64"),
     ("faults", "--seeds", "1"),
     ("scale", "--traces", "300"),

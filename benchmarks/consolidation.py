@@ -34,7 +34,7 @@ from engine.llm.pool import pool_of_one  # noqa: E402
 from engine.pause import Pause  # noqa: E402
 from engine.prompt import Prompts, copy_prompts  # noqa: E402
 from engine.record import Record  # noqa: E402
-from engine.sandbox.bench import Bench  # noqa: E402
+from engine.workers.local import LocalWorkers  # noqa: E402
 from engine.stages.merge import Outcome, consolidate  # noqa: E402
 from workspace.edits.apply import conflicts  # noqa: E402
 from workspace.edits.patch import AppendToSection, Edit, InsertAfter, Patch, Replace  # noqa: E402
@@ -178,7 +178,7 @@ async def _merge(folder: Path, s0: Skill, given: Mapping[str, Patch]) -> tuple[O
     context = Context(
         run=run, config=Config(), emit=journal.emit, crew=Crew(pause, journal.emit, 136), desk=desk,
         prompts=Prompts(run.prompts), domain=None, models=dict.fromkeys(ROLES, "truth"), view=view,
-        bench=Bench(SandboxSettings()),
+        workers=LocalWorkers(SandboxSettings()),
     )  # fmt: skip
     began = time.process_time()
     outcome = await consolidate(Seed(Round(context, 1, s0), 0), given)

@@ -1,7 +1,6 @@
-"""Model servers that exist only in virtual time: what they take, queue and refuse, and how fast they answer.
+"""A model server in virtual time with its callers and a gate: what it takes and refuses under a limit or a limiter.
 
-Exact events, no steps of time: between two events every stream gets the same share, so ends of streams stand in a heap
-by the progress that all streams make. Two minutes of a busy server take some 50 ms. The same seed gives the same calls.
+Two minutes of a busy server (benchmarks/machine.py) take some 50 ms. The same seed gives the same calls.
 """
 
 from __future__ import annotations
@@ -14,32 +13,19 @@ import statistics
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
+from benchmarks.machine import END, Ears, Job, Machine, Span, Speeds
 from engine.llm.limiter import Attempt, Change, Limiter
 
 GRID = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 TICK = 0.25  # seconds between two looks of the limiter
 TRIP = 0.03  # seconds on the network, there and back
-END = math.inf
-
-
-class Span(NamedTuple):
-    """A value that holds from `begin` to `end`, in seconds of the run."""
-
-    begin: float
-    end: float
-    value: float
 
 
 @dataclass(frozen=True)
 class Server:
-    """A model server and the load on it. Rates are tokens a second of one stream; `knee` is in streams.
-
-    One stream alone gets `speed`; n of them get speed · n / (1 + (n / knee)^bend)^(1/bend) together. While prompts are
-    read (one after the other, `reading` tokens a second) the others get 1 - `reading_share` of that.
-    Beyond `slots` calls wait without bound; beyond `ceiling` in flight they are refused.
-    """
+    """A model server (`speed` to `cached` as its `Speeds`) and the load on it. Beyond `ceiling` in flight calls
+    are refused."""
 
     name: str
     speed: float
@@ -50,6 +36,7 @@ class Server:
     bend: float = 4.0
     reading: float = 50_000.0
     reading_share: float = 0.5
+    cached: int = 0
     delay: float = 0.0  # seconds that a prompt takes whatever its length, in parallel with all others
     capacity: tuple[Span, ...] = ()  # another tenant: the speed is multiplied meanwhile
     failures: tuple[Span, ...] = ()  # this share of calls fails at once with a 500
@@ -63,17 +50,16 @@ class Server:
     grid: tuple[int, ...] = GRID
     bar: float | None = None  # the ratio that must be reached
 
-    def pace(self, streams: int) -> float:
-        """Tokens a second of each of `streams`."""
-        return self.speed / (1 + (streams / self.knee) ** self.bend) ** (1 / self.bend)
+    @property
+    def speeds(self) -> Speeds:
+        """Of the server itself."""
+        return Speeds(self.speed, self.knee, self.slots, self.bend, self.reading, self.reading_share, self.cached)
 
 
 @dataclass(slots=True, eq=False)
-class Call:
+class Call(Job):
     """One attempt after another of the same call."""
 
-    prompt: int
-    reply: int
     admitted: float = 0.0
     attempt: int = 0
     ticket: Attempt | None = None
@@ -123,11 +109,7 @@ class Simulation:
         self._in_flight = 0
         self._inside = 0  # calls that the server has taken
         self._gate: deque[Call] = deque()
-        self._queue: deque[Call] = deque()  # in the server, no slot yet
-        self._reading: deque[Call] = deque()
-        self._read_at = END
-        self._streams: list[tuple[float, int, Call]] = []  # by the progress at which each one ends
-        self._progress = 0.0  # tokens that a stream would have had since the start
+        self._machine = Machine(server.speeds, Ears(self._stream, self._finish))
         self._bucket = self._bucket_at = 0.0
         self._told = 0.0  # tokens the limiter has not heard of yet
 
@@ -147,30 +129,21 @@ class Simulation:
         heapq.heappush(self._events, (self._now + seconds, next(self._order), what))
 
     def _step(self) -> None:
-        pace = self._pace()
-        stream_at = END
-        if self._streams and pace:
-            stream_at = self._now + (self._streams[0][0] - self._progress) / pace
+        self._machine.factor = self._value(self.server.capacity, 1.0)
+        machine_at = self._machine.due()
         event_at = self._events[0][0] if self._events else END
-        until = min(event_at, stream_at, self._read_at, math.floor(self._now) + 1.0, self.server.seconds)
-        self._pass(until, pace)
+        until = min(event_at, machine_at, math.floor(self._now) + 1.0, self.server.seconds)
+        self._pass(until)
         if until == event_at:
             heapq.heappop(self._events)[2]()
-        elif until == self._read_at:
-            self._read_one()
-        elif until == stream_at:
-            self._finish(heapq.heappop(self._streams)[2])
+        elif until == machine_at:
+            self._machine.happen()
 
-    def _pass(self, until: float, pace: float) -> None:
-        tokens = len(self._streams) * pace * (until - self._now)
-        self._progress += pace * (until - self._now)
+    def _pass(self, until: float) -> None:
+        tokens = self._machine.advance(until)
         self.seen.tokens[min(int(self._now), len(self.seen.tokens) - 1)] += tokens
         self._told += tokens
         self._now = until
-
-    def _pace(self) -> float:
-        reading = 1 - self.server.reading_share if self._reading else 1.0
-        return self.server.pace(len(self._streams)) * reading * self._value(self.server.capacity, 1.0)
 
     def _value(self, spans: tuple[Span, ...], otherwise: float) -> float:
         return next((s.value for s in spans if s.begin <= self._now < s.end), otherwise)
@@ -230,7 +203,7 @@ class Simulation:
             self._leave(call, lambda limiter, ticket: limiter.failed(self._now, ticket))
         else:
             self._inside += 1
-            self._after(self.server.delay * self._luck.uniform(0.5, 1.5), lambda: self._line_up(call))
+            self._after(self.server.delay * self._luck.uniform(0.5, 1.5), lambda: self._machine.line_up(call))
 
     def _is_refused(self) -> bool:
         if self.server.rate is None:
@@ -239,10 +212,6 @@ class Simulation:
         self._bucket, self._bucket_at = min(10 * self.server.rate, filled), self._now
         self._bucket -= self._bucket >= 1
         return filled < 1
-
-    def _line_up(self, call: Call) -> None:
-        self._queue.append(call)
-        self._fill()
 
     def _reject(self, call: Call) -> None:
         self.seen.rejects += 1
@@ -254,36 +223,21 @@ class Simulation:
     def _again(self, call: Call, wait: float) -> None:
         self._after(wait, lambda: self._wait(call))
 
-    def _fill(self) -> None:
-        while self._queue and len(self._reading) + len(self._streams) < self.server.slots:
-            self._reading.append(self._queue.popleft())
-            if self._read_at == END:
-                self._read_next()
-
-    def _read_next(self) -> None:
-        self._read_at = END
-        if self._reading:
-            speed = self.server.reading * self._value(self.server.capacity, 1.0)
-            alone = 1.0 if not self._streams else self.server.reading_share
-            self._read_at = self._now + self._reading[0].prompt / (speed * alone)
-
-    def _read_one(self) -> None:
-        call = self._reading.popleft()
-        self._stream(call)
-        self._read_next()
-
-    def _stream(self, call: Call) -> None:
+    def _stream(self, job: Job) -> None:
+        call = self._call(job)
         self.seen.waits.append((self._now, self._now - call.admitted))
-        heapq.heappush(self._streams, (self._progress + call.reply, next(self._order), call))
         if self.limiter and call.ticket:
             self.limiter.spoke(self._now, call.ticket)
 
-    def _finish(self, call: Call) -> None:
+    def _finish(self, job: Job) -> None:
         self.seen.done += 1
         self._inside -= 1
         self._after(self._luck.expovariate(1 / self.server.think), self._next_call)
-        self._leave(call, lambda limiter, ticket: limiter.finished(self._now, ticket))
-        self._fill()
+        self._leave(self._call(job), lambda limiter, ticket: limiter.finished(self._now, ticket))
+
+    def _call(self, job: Job) -> Call:
+        assert isinstance(job, Call)
+        return job
 
 
 def play(server: Server, seed: int, fixed: int | None = None) -> Seen:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -75,6 +74,7 @@ class Caller:
         record: Record,
         emit: Callable[[Event], object],
         budget: Budget | None = None,
+        dice: random.Random | None = None,
     ) -> None:
         self.pool = pool
         self._gate = pool.gate
@@ -84,11 +84,11 @@ class Caller:
         self.windows = record.windows
         self._emit = emit
         self._purse = Purse(budget or Budget(spent=record.spent), pause, emit, record.windows)
-        self._dice = random.Random()
+        self._dice = dice or random.Random()
         self._count = UsageCounted(calls=record.finished, prompt=record.prompt, completion=record.completion)
         self._told: UsageCounted | None = None
         self._streamed = 0
-        self._last = (time.monotonic(), 0)
+        self._last = (self._gate.clock(), 0)
 
     @property
     def finished(self) -> int:
@@ -158,7 +158,7 @@ class Caller:
         return next_wait(failure, call.attempt, self._dice)
 
     def _retried(self, call: _Call, failure: CallFailed, wait: float) -> None:
-        call.not_before = time.monotonic() + wait
+        call.not_before = self._gate.clock() + wait
         if not isinstance(failure, Rejected):
             call.ticket = self._ticket(call.place, call.request)  # behind the others: it may be the one at fault
         what, why = type(failure).__name__.lower(), label(str(failure))
@@ -208,7 +208,7 @@ class Caller:
 
     def count(self) -> None:
         """Say what the run has used; called once a second, silent when nothing changed."""
-        now, (before, streamed) = time.monotonic(), self._last
+        now, (before, streamed) = self._gate.clock(), self._last
         rate = (self._streamed - streamed) / max(now - before, 0.001)
         self._last = (now, self._streamed)
         gate: dict[str, Any] = {

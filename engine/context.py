@@ -12,7 +12,8 @@ from engine.agent import Agent, Desk
 from engine.crew import Crew
 from engine.domains.base import Domain
 from engine.prompt import Prompt, Prompts
-from engine.sandbox.bench import Bench
+from engine.workers.base import Workers
+from workspace.carry import Carry, side_name
 from workspace.files import digest
 from workspace.guard.ruleset import DEFAULT, Ruleset
 from workspace.ids import edit_id
@@ -34,8 +35,8 @@ SMALL = 4.0  # billions of parameters: below, labelled lines went better than JS
 
 @dataclass(frozen=True)
 class Context:
-    """One engine life. `models` are those that each role calls, `bench` is where commands run, `without_tools` are
-    models whose servers refused tool calls.
+    """One engine life. `models` are those that each role calls, `workers` run commands and verifiers, `without_tools`
+    are models whose servers refused tool calls.
 
     `view` is the live fold of the journal: what it does not show although its file is there (a kill came between) is
     told again. `served` names the endpoint where two are told apart although their models may be called the same.
@@ -50,7 +51,7 @@ class Context:
     domain: Domain | None
     models: Mapping[str, str]
     view: RunView
-    bench: Bench
+    workers: Workers
     without_tools: set[str] = field(default_factory=set[str])
     served: str = ""
 
@@ -123,10 +124,12 @@ class Round:
 
 @dataclass(frozen=True)
 class Seed:
-    """One candidate of a round: everything from the analyses to the settled skill is its own."""
+    """One seed of a round: everything from the analyses to the merged edits is its own. `carries`: which of the
+    candidates that are settled from these."""
 
     round: Round
     number: int
+    carries: Carry = "all"
 
     @property
     def ctx(self) -> Context:
@@ -142,11 +145,11 @@ class Seed:
 
     @property
     def folder(self) -> SeedFolder:
-        return self.round.folder.seed(self.number)
+        return self.round.folder.side(self.side)
 
     @property
     def side(self) -> str:
-        return f"s{self.number}"
+        return side_name(self.number, self.carries)
 
     @property
     def prefix(self) -> str:

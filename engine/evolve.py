@@ -21,7 +21,7 @@ from engine.stages.harvest import harvest
 from engine.stages.merge import consolidate
 from engine.stages.rollout import Rollout, start_rollouts
 from engine.stages.screen import screen
-from engine.stages.settle import Candidate, settle_candidate
+from engine.stages.settle import Candidate, settle_candidates
 from engine.stages.validate import judge
 from engine.together import together
 from workspace.files import remove
@@ -59,7 +59,8 @@ async def evolve(ctx: Context) -> Evolved:
         _arm_hold(round)
         async with asyncio.TaskGroup() as group:
             rollouts = await start_rollouts(round, group)
-            candidates = await together(distil(Seed(round, n), rollouts) for n in range(ctx.config.run.seeds))
+            distilled = await together(distil(Seed(round, n), rollouts) for n in range(ctx.config.run.seeds))
+        candidates = [candidate for of_seed in distilled for candidate in of_seed]
         lost += [name for candidate in candidates for name in candidate.unaccounted]
         verdict, accepted = await judge(round, candidates)
         skill = _take(round, verdict, accepted) or skill
@@ -68,8 +69,9 @@ async def evolve(ctx: Context) -> Evolved:
     raise AssertionError("unreachable: the last round returns")
 
 
-async def distil(seed: Seed, rollouts: Sequence[Rollout]) -> Candidate:
-    """One candidate: a patch of each trajectory, all patches merged, and settled once nothing is stale any more."""
+async def distil(seed: Seed, rollouts: Sequence[Rollout]) -> list[Candidate]:
+    """The candidates of a seed: a patch of each trajectory, all patches merged, and settled once nothing is stale any
+    more, one candidate for each thing that it may carry."""
     while True:
         before = versions(seed.folder)
         gathered = await harvest(seed, rollouts)
@@ -79,9 +81,9 @@ async def distil(seed: Seed, rollouts: Sequence[Rollout]) -> Candidate:
         merged = await consolidate(seed, screened.patches)
         if versions(seed.folder) != before:
             continue
-        candidate = await settle_candidate(seed, gathered, screened.withheld, merged)
+        candidates = await settle_candidates(seed, gathered, screened.withheld, merged)
         if versions(seed.folder) == before:  # judges take their time too
-            return candidate
+            return candidates
 
 
 def _arm_hold(round: Round) -> None:

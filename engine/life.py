@@ -22,7 +22,7 @@ from engine.caller import Caller
 from engine.context import Context
 from engine.crew import Crew
 from engine.domains.apart import check_held_out
-from engine.domains.base import Domain
+from engine.domains.base import Domain, runs_commands
 from engine.domains.faults import Fault
 from engine.domains.find import open_domain
 from engine.ears import Ears
@@ -44,10 +44,11 @@ from engine.prompt import Prompts, copy_prompts
 from engine.purse import budget_of
 from engine.record import Record
 from engine.replan import set_plans_aside
-from engine.sandbox.bench import Bench
 from engine.sandbox.folder import clear
 from engine.together import first_cause
 from engine.window import Windows
+from engine.workers.base import Tasks, Workers
+from engine.workers.open import workers_of
 from workspace.errors import DiskError, T2SError
 from workspace.files import remove, walk
 from workspace.reports.matrix_text import write_matrix_report
@@ -103,15 +104,15 @@ async def live(run: RunFolder, config: Config, options: Options) -> int:
         opening = open_solvers(run, config, plan) if plan else open_fleet(run, config)
         fleet = await stack.enter_async_context(opening)
         journal = await stack.enter_async_context(open_book(run))
-        bench = Bench(config.sandbox)
-        stack.push_async_callback(bench.close)
-        domain = await open_tasks(config, bench)
+        workers = workers_of(config)
+        stack.push_async_callback(workers.close)
+        domain = await open_tasks(config, workers)
         odd: Sequence[str] = ()
         if plan:
             check_tasks(domain, config, plan)
         elif domain:
             odd = await asyncio.to_thread(check_held_out, domain, config)
-        code = await _evolve(run, config, options, before, fleet, journal, Tasks(domain, bench, odd), plan)
+        code = await _evolve(run, config, options, before, fleet, journal, Work(domain, workers, odd), plan)
     with contextlib.suppress(DiskError):  # a full disk was told already; all that the report says is in the run
         (write_matrix_report if plan else write_report)(run)
     return code
@@ -125,21 +126,21 @@ def sweep(run: RunFolder) -> None:
             remove(path)
 
 
-class Tasks(NamedTuple):
-    """Where tasks come from, if the run has any, where their commands run, and what is odd about their splits."""
+class Work(NamedTuple):
+    """Where tasks come from, if the run has any, who runs their commands, and what is odd about their splits."""
 
     domain: Domain | None
-    bench: Bench
+    workers: Workers
     warnings: Sequence[str] = ()
 
 
-async def open_tasks(config: Config, bench: Bench) -> Domain | None:
-    """The run's domain, its sandbox opened where there are commands to run. Raises `ConfigError`, `DomainError`."""
+async def open_tasks(config: Config, workers: Workers) -> Domain | None:
+    """The run's domain, its workers opened where there are commands to run. Raises `ConfigError`, `DomainError`."""
     if not config.domain.name:
         return None
-    domain = open_domain(config.domain, bench, Path.cwd())
-    if domain.hands_on or getattr(domain, "runs_commands", False):
-        await bench.open()
+    domain = open_domain(config.domain, workers, Path.cwd())
+    if runs_commands(domain):
+        await workers.open(Tasks(config.domain, Path.cwd()))
     return domain
 
 
@@ -150,13 +151,14 @@ async def _evolve(
     before: RunView,
     fleet: Fleet,
     journal: Book,
-    tasks: Tasks,
+    work: Work,
     plan: Evaluation | None,
 ) -> int:
     pool = pool_of(fleet, run, journal.emit)
     pause = Pause(journal.emit, pool.gate)
     record = Record(run, Windows(fleet.windows, run.endpoints))
-    lifeline = Lifeline(pool, pause, journal.emit, config.endpoint.wait if options.watch_stdin else None)
+    patience = config.endpoint.wait if options.watch_stdin else None
+    lifeline = Lifeline(pool, pause, journal.emit, patience)
     budget = budget_of(config, record.spent, before)
     caller = Caller(pool, pause, lifeline, record, journal.emit, budget)
     crew = Crew(pause, journal.emit, hired(pool.limit))
@@ -168,16 +170,17 @@ async def _evolve(
         crew=crew,
         desk=Desk(run, caller, LiveWriter(run), journal.emit),
         prompts=Prompts(run.prompts),
-        domain=tasks.domain,
+        domain=work.domain,
         models=fleet.models,
         view=journal.view,
-        bench=tasks.bench,
+        workers=work.workers,
     )
     _begin(run, config, fleet, before, journal, plan)
-    _tell_faults(tasks.domain, before, journal)
-    for warning in tasks.warnings:
+    _tell_faults(work.domain, before, journal)
+    for warning in work.warnings:
         if (told := e.label(warning, 400)) not in before.notes:
             journal.emit(e.NoteLeft(text=told, severity="warning"))
+    work.workers.watch(pause, journal.emit, patience)
     knobs = Knobs(run_config(run), before, journal.emit)
     knobs.begin(config)
     for member, opened in zip(pool.members, fleet.opened, strict=True):

@@ -17,6 +17,9 @@ from workspace.runs.events import STAGES, Event, RunPaused, RunPausing, RunResum
 QUIET = 0.1  # seconds without work after which a hold is reached: units that could still start have asked by then
 ENDPOINT = "endpoint"
 BUDGET = "budget"
+WORKERS = "workers"
+BY_THEMSELVES = frozenset({ENDPOINT, WORKERS})
+"""Reasons that end when somebody is back, and not because a person wishes so."""
 
 
 class Stopped(Exception):
@@ -46,7 +49,7 @@ class Pause:
 
     @property
     def why(self) -> str:
-        """The first reason that holds: person, lesson, endpoint, budget, hold:STAGE; empty when none does."""
+        """The first reason that holds: person, lesson, endpoint, workers, budget, hold:STAGE; empty when none does."""
         return next(iter(self._reasons), "")
 
     @property
@@ -80,8 +83,9 @@ class Pause:
         self._settle()
 
     def resume(self) -> bool:
-        """A person lets the run go on, also past a hold; False when nothing held. A lost endpoint stays a reason."""
-        return self._end({why for why in self._reasons if why != ENDPOINT})
+        """A person lets the run go on, also past a hold; False when nothing held. Who is lost (an endpoint, all
+        workers) stays a reason."""
+        return self._end({why for why in self._reasons if why not in BY_THEMSELVES})
 
     def over(self, why: str) -> bool:
         """This one reason is gone."""

@@ -8,7 +8,7 @@ again; so every run stands alone, and what is deleted is forgotten.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,10 +45,16 @@ class Line(NamedTuple):
 
 
 class Tried:
-    """What the other runs beside `run` have measured. Built once a life; reads the heads of their files."""
+    """What the other runs beside `run` have measured, and what lies in the folders `more`. Built once a life; reads
+    the heads of their files."""
 
-    def __init__(self, run: RunFolder) -> None:
-        self._found = {line.key: (folder, line) for folder in _folders(run) for line in paid_lines(folder)}
+    def __init__(self, run: RunFolder, more: Sequence[Path] = ()) -> None:
+        folders = (*_folders(run), *(more if _ours(run) else ()))
+        self._found = {line.key: (folder, line) for folder in folders for line in paid_lines(folder)}
+
+    def has(self, key: str) -> bool:
+        """Has anybody measured this?"""
+        return key in self._found
 
     def copy(self, key: str, name: str, folder: Path) -> Line | None:
         """Put the try of this key into `folder` under `name` and return its line there; None where nobody made it.

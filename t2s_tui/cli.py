@@ -48,6 +48,7 @@ COMMANDS: dict[str, Command] = {
     "apply": Command("apply", "put a patch file into a skill, with all guards; never half"),
     "verdict": Command("verdict", "what the held-out tasks say; accept or reject the candidate by hand"),
     "baselines": Command("baselines", "what else could have been made of a run's trajectories, measured beside it"),
+    "ablate": Command("ablate", "which lessons of a run help and which hurt, on held-out tasks within a budget"),
     "diff": Command("runs", "what changed between the first skill and the result"),
     "report": Command("report", "the run as one HTML file that opens offline, or as Markdown"),
     "blame": Command("blame", "where each line of a skill comes from: edit, lessons, quoted turns"),

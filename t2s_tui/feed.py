@@ -26,7 +26,7 @@ from workspace.runs.events import STAGES, Event, Stage
 from workspace.runs.journal import read_events
 from workspace.runs.live import LiveReader
 from workspace.runs.run import Loaded, RunFolder, alive, load_view
-from workspace.runs.view import ENDED, AgentRow, NodeRow, RunView, Usage
+from workspace.runs.view import ENDED, AgentRow, NodeRow, RunView, Usage, WorkerRow
 
 LINES = 200
 """Lines of streamed text kept for an agent; the rest is on the disk."""
@@ -169,6 +169,16 @@ class Feed:
         return self.view.held_by == "endpoint" and bool(self.view.endpoint_lost) and not self.asked.paused
 
     @property
+    def waits_for_workers(self) -> bool:
+        """Is there nobody to run commands?"""
+        return self.view.held_by == "workers" and self.state in ("paused", "pausing")
+
+    @property
+    def goes_on_by_itself(self) -> bool:
+        """Does the run wait for somebody to be back (its endpoint, a worker), and for nothing that a person does?"""
+        return self.waits_for_endpoint or (self.waits_for_workers and not self.asked.paused)
+
+    @property
     def waits_for_budget(self) -> bool:
         """Does a cap hold the run, so that it goes on once the cap is raised?"""
         return bool(self.view.short) and self.state in ("paused", "pausing", "stopped", "lost")
@@ -196,6 +206,12 @@ class Feed:
         """What is used; in flight is nothing any more where the engine is gone."""
         use = self.view.usage
         return use if self.alive else use.model_copy(update={"in_flight": 0, "queued": 0, "rate": 0.0})
+
+    @property
+    def workers(self) -> list[WorkerRow]:
+        """The nodes of this engine life; without an engine nothing is at work there."""
+        rows = [row for row in self.view.workers.values() if row.state != "left"]
+        return rows if self.alive else [row.model_copy(update={"sessions": 0, "busy": 0}) for row in rows]
 
     @property
     def now(self) -> float:

@@ -9,10 +9,12 @@ from typing import Any
 from t2s_tui.text import LONGEST, cut, safe, unsaid
 from workspace.reports.matrix import Matrix
 from workspace.reports.matrix_text import matrix_lines
+from workspace.reports.nodes import nodes_said
 from workspace.runs import events as e
 from workspace.runs.evaluation import KIND
 from workspace.runs.events import Event
 from workspace.runs.view import RunView
+from workspace.runs.view_rows import WorkerRow
 
 BY_CONSTRUCTION = (
     "The baseline knows nothing of the house's convention, so 0 % without the skill is by construction; "
@@ -157,6 +159,13 @@ def _of_the_machine(event: Event) -> str:
             return "endpoint is back"
         case e.EndpointResting():
             return f"endpoint {event.endpoint} rests for {event.seconds:.0f} s: {brief(event.reason)}"
+        case e.WorkerJoined():
+            return f"node {event.node} takes work: {_count(event.cores, 'core')}, sandbox {event.level or 'unknown'}"
+        case e.WorkerRefused():
+            return f"node {event.node} is not used: {event.reason}"
+        case e.WorkerLost():
+            again = f"; what it did in {_count(event.sessions, 'folder')} is done again" if event.sessions else ""
+            return f"node {event.node} is lost: {event.reason}{again}"
         case e.KnobTurned():
             return f"setting {turned(event)}"
         case e.WishRefused():
@@ -188,6 +197,8 @@ def summary_lines(table: dict[str, Any]) -> list[str]:
     )
     if judged := [f"{count} {status}" for status, count in table["judged"].items() if count]:
         lines.append(f"  judged    {', '.join(judged)}: a model's word on trajectories, not verified")
+    if nodes := nodes_said([WorkerRow.model_validate(row) for row in table.get("nodes", ())]):
+        lines.append(f"  workers   {nodes}")
     if table.get("run_kind") == KIND:
         return [safe(line) for line in (*lines, *evaluation_lines(table["evaluation"]))]
     lines.append(f"  lessons   {_sums(lessons, 'learned')}")

@@ -28,7 +28,7 @@ def _said(feed: Feed, look: Look) -> Said | None:
         case "lost":
             return Said("The engine is gone; everything finished is kept.", "bad", "R resumes")
         case "paused":
-            then = "goes on by itself; space keeps it paused" if feed.waits_for_endpoint else "space goes on"
+            then = "goes on by itself; space keeps it paused" if feed.goes_on_by_itself else "space goes on"
             then = "B raises the cap" if feed.waits_for_budget else then
             changed = "; changed lessons are taken in when it goes on" if due.anything else ""
             return Said(_paused(view.why) + changed, "bad", then, "paused")

@@ -12,6 +12,7 @@ from workspace.errors import InputError, LessonInvalid
 from workspace.lessons.pool import load
 from workspace.origins.redo import Redo, prefix_of, redo_in, unit_of
 from workspace.origins.stale import due
+from workspace.runs.decision import shown_side
 from workspace.runs.run import RoundFolder, RunFolder, SeedFolder
 from workspace.runs.view import RunView
 
@@ -89,10 +90,11 @@ class People:
 
 
 def workplace(run: RunFolder) -> SeedFolder | None:
-    """Where people work on lessons: the first candidate of the last round. None before there is one."""
+    """Where people work on lessons: the first seed of the last round, as the candidate of it that is shown. None before
+    there is one."""
     rounds = run.rounds()
     seeds = rounds[-1].seeds() if rounds else []
-    return seeds[0] if seeds else None
+    return shown_side(rounds[-1], seeds[0]) if seeds else None
 
 
 def redo_told(redo: Redo, most: int = 8) -> str:

@@ -9,19 +9,20 @@ from engine.baselines.base import Baseline, Impossible, Shown
 from engine.baselines.costs import Cost, cost, making, measuring
 from engine.baselines.given import First, NoSkill, Own
 from engine.baselines.material import BASE, Material
-from engine.baselines.measure import Before, Held, Measured, measure_shown
+from engine.baselines.measure import Before, Held, Measured, held_of, measure_shown, tell_opening
 from engine.baselines.office import Office, at_work, home_of, open_office
 from engine.baselines.one_pass import OnePass
 from engine.baselines.pasted import Pasted
 from engine.baselines.place import Workplace
 from engine.baselines.retrieval import Retrieval
 from engine.baselines.sequential import Sequential
-from engine.baselines.table import FEWEST, Row, Table, Test, with_scores
-from engine.domains.base import Split
+from engine.baselines.table import Row, Table, with_scores
 from workspace.errors import InputError
+from workspace.evidence.difference import Test
+from workspace.evidence.looks import HeldSplit
 from workspace.files import write_text
-from workspace.runs.events import TestOpened
 from workspace.runs.run import RunFolder
+from workspace.score import MIN_PAIRS
 
 NAMES = ("s0", "no-skill", "sequential", "one-pass", "examples", "retrieval")
 TABLE = "table.json"
@@ -35,7 +36,7 @@ class Asked(NamedTuple):
     batches: tuple[int, ...] = (1, 4)
     examples: int = 12
     lessons: int = 3
-    split: Split | None = "validation"
+    split: HeldSplit | None = "validation"
     cap: int | None = None
 
 
@@ -59,7 +60,7 @@ async def compare(material: Material, asked: Asked, told: Callable[[str], None])
     baselines = wanted(asked)
     _check_tasks(material, asked)
     async with open_office(material) as office:
-        held = _held(office, asked)
+        held = held_of(office, asked.split) if asked.split and office.domain else None
         own_cost = cost(material.run, making)
         cap = own_cost.tokens if asked.cap is None else asked.cap
         test = Test(material.config.verdict.alpha, material.config.sampling.seed, max(1, len(baselines)))
@@ -84,24 +85,11 @@ def _check_tasks(material: Material, asked: Asked) -> None:
             "baselines and tells what that costs"
         )
     count = settings.test if asked.split == "test" else settings.validation
-    if count < FEWEST:
+    if count < MIN_PAIRS:
         raise InputError(
-            f"run {run.id} has {count} {asked.split} tasks and {FEWEST} or more are needed; measure on the other ones "
-            "with --tasks, or make the baselines alone with --make-only"
+            f"run {run.id} has {count} {asked.split} tasks and {MIN_PAIRS} or more are needed; measure on the other "
+            "ones with --tasks, or make the baselines alone with --make-only"
         )
-
-
-def _held(office: Office, asked: Asked) -> Held | None:
-    config, domain = office.material.config, office.domain
-    if asked.split is None or domain is None:
-        return None
-    count = config.domain.test if asked.split == "test" else config.domain.validation
-    tasks = domain.tasks(asked.split, count, config.domain.seed)
-    if len(tasks) < FEWEST:
-        raise InputError(
-            f"the domain gives {len(tasks)} {asked.split} tasks and {FEWEST} or more are needed to compare anything"
-        )
-    return Held(domain, asked.split, tasks, config.verdict.repeats)
 
 
 class _Done(NamedTuple):
@@ -126,17 +114,12 @@ async def _one(office: Office, baseline: Baseline, held: Held | None, cap: int, 
             return _Done(baseline, None, None, Cost(), Cost(), why=str(fault))
         if held is not None:
             told(f"{name}: {len(held.tries)} tries")
-            _tell_test(place, held)
+            tell_opening(place.ctx, held)
         found = await measure_shown(place, held, shown, _before(place, baseline)) if held else None
         failed = tuple(f"{unit}: {reason}" for unit, reason in place.ctx.crew.failures.items())
     folder = RunFolder(place.folder)
     paid = found.cost if found else cost(folder, measuring)
     return _Done(baseline, shown, found, cost(folder, making) + shown.inherited, paid, failed)
-
-
-def _tell_test(place: Workplace, held: Held) -> None:
-    if held.split == "test" and not any(key.startswith("test/") for key in place.ctx.view.scores):
-        place.ctx.emit(TestOpened(tasks=len(held.tasks)))
 
 
 def _before(place: Workplace, baseline: Baseline) -> Before | None:

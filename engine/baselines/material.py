@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 from engine.stages.analyse import wanted
 from workspace.errors import BusyError, InputError
-from workspace.files import digest, is_file, read_text, read_toml
+from workspace.files import digest, is_file, read_text
 from workspace.lessons.lesson import Lesson
 from workspace.lessons.pool import load_pool
 from workspace.reports.summary import first_skill, result_skill
 from workspace.runs.assessment import load_assessment
-from workspace.runs.decision import candidate_of
+from workspace.runs.decision import candidate_of, only_skill, sides_by_choice
 from workspace.runs.run import RoundFolder, RunFolder, SeedFolder, alive
 from workspace.runs.start import run_config
 from workspace.settings.config import Config, inputs
@@ -97,9 +97,8 @@ def _lessons(round: RoundFolder) -> tuple[Lesson, ...]:
 
 
 def _judged_seed(round: RoundFolder) -> SeedFolder:
-    side = str(read_toml(round.verdict).get("side", "")) if is_file(round.verdict) else ""
-    seeds = round.seeds()
-    return next((seed for seed in seeds if seed.name == side), seeds[0])
+    sides = sides_by_choice(round)
+    return next((side for side in sides if only_skill(side.candidate)), sides[0])
 
 
 def _result(run: RunFolder, s0: Skill) -> Result:
@@ -108,11 +107,11 @@ def _result(run: RunFolder, s0: Skill) -> Result:
     folder = result_skill(run)
     if folder is None:
         return Result(s0, run.round(1), BASE)
-    round = _made_in(run, folder)
+    round = made_in(run, folder)
     return Result(load_skill(folder), round, _judged_seed(round).name)
 
 
-def _made_in(run: RunFolder, folder: Path) -> RoundFolder:
+def made_in(run: RunFolder, folder: Path) -> RoundFolder:
     """`skills/2/<name>` was accepted in round 2, `rounds/2/s0/candidate/<name>` is its candidate."""
     parts: Sequence[str] = folder.resolve().relative_to(run.path.resolve()).parts
     return run.round(int(parts[1]))

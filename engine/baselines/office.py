@@ -33,8 +33,9 @@ from engine.pause import Pause
 from engine.prompt import Prompts
 from engine.record import Record
 from engine.rules import rules_for
-from engine.sandbox.bench import Bench
 from engine.window import Windows
+from engine.workers.base import Workers
+from engine.workers.open import workers_of
 from workspace.files import read_text, write_text
 from workspace.runs import events as e
 from workspace.runs.events import Event
@@ -65,7 +66,7 @@ class Office(NamedTuple):
     pause: Pause
     voice: _Voice
     domain: Domain | None
-    bench: Bench
+    workers: Workers
     prompts: Prompts
 
 
@@ -75,20 +76,22 @@ def home_of(run: RunFolder) -> RunFolder:
 
 
 @asynccontextmanager
-async def open_office(material: Material) -> AsyncGenerator[Office]:
-    """Open the run's endpoints and tasks. Raises `EndpointError`, `ConfigError`, `DomainError` in one sentence."""
-    home = home_of(material.run)
+async def open_office(material: Material, home: RunFolder | None = None) -> AsyncGenerator[Office]:
+    """Open the run's endpoints and tasks; all is kept in `home` (default: the baselines' own). Raises `EndpointError`,
+    `ConfigError`, `DomainError` in one sentence."""
+    home = home or home_of(material.run)
     prompts = _prompts(material.run, home)
     async with AsyncExitStack() as stack:
         fleet = await stack.enter_async_context(open_fleet(home, material.config))
-        bench = Bench(material.config.sandbox)
-        stack.push_async_callback(bench.close)
-        domain = await open_tasks(material.config, bench)
+        workers = workers_of(material.config)
+        stack.push_async_callback(workers.close)
+        domain = await open_tasks(material.config, workers)
         voice = _Voice()
         pool = pool_of(fleet, home, voice.emit)
         pause = Pause(voice.emit, pool.gate)
+        workers.watch(pause, voice.emit, material.config.endpoint.wait)
         _stop_on_signals(pause)
-        yield Office(material, home, fleet, pool, pause, voice, domain, bench, prompts)
+        yield Office(material, home, fleet, pool, pause, voice, domain, workers, prompts)
 
 
 @asynccontextmanager
@@ -131,7 +134,7 @@ def _context(office: Office, folder: RunFolder, book: Book, crew: Crew, desk: De
         domain=office.domain,
         models=office.fleet.models,
         view=book.view,
-        bench=office.bench,
+        workers=office.workers,
     )
 
 

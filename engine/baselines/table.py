@@ -6,20 +6,17 @@ yes/no scores with one repeat, else the sign-flip test on the tasks' means, time
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from statistics import NormalDist, fmean
-from typing import Literal, NamedTuple
+from statistics import fmean
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from engine.baselines.costs import NOTHING, Cost
-from workspace.evidence.paired import Interval, bootstrap, mcnemar, sign_flip
+from workspace.evidence.difference import Test, difference, spread
+from workspace.evidence.paired import Interval
+from workspace.score import Scores
 
-Scores = Mapping[str, tuple[float, ...]]
 FORMAT = 1
-FEWEST = 6
-"""Tasks below which no difference can be told from chance."""
 State = Literal["measured", "made", "impossible", "incomplete"]
 
 
@@ -45,15 +42,6 @@ class Row(BaseModel):
     notes: tuple[str, ...] = ()
 
 
-class Test(NamedTuple):
-    """How sure one wants to be, and the seed of what is drawn."""
-
-    __test__ = False
-    alpha: float
-    seed: int
-    comparisons: int
-
-
 def with_scores(row: Row, scores: Scores, own: Scores | None, test: Test) -> Row:
     """The row with its mean and, where `own` are the scores of the run's result, what differs."""
     if not scores:
@@ -66,31 +54,12 @@ def with_scores(row: Row, scores: Scores, own: Scores | None, test: Test) -> Row
     return row.model_copy(update=quality | (_difference(scores, own, test) if own is not None else {}))
 
 
-def spread(scores: Scores, test: Test) -> Interval:
-    """The interval of a mean: Wilson's (1927) for yes/no scores, else by resampling the tasks."""
-    means = [fmean(one) for one in scores.values()]
-    if not all(mean in (0, 1) for mean in means):
-        return bootstrap(means, test.seed, 1 - test.alpha)
-    count, z = len(means), NormalDist().inv_cdf(1 - test.alpha / 2)
-    rate, stretch = fmean(means), 1 + z * z / count
-    middle = (rate + z * z / (2 * count)) / stretch
-    half = z * math.sqrt(rate * (1 - rate) / count + z * z / (4 * count * count)) / stretch
-    return Interval(max(0.0, middle - half), min(1.0, middle + half))
-
-
 def _difference(scores: Scores, own: Scores, test: Test) -> dict[str, object]:
-    both = sorted(scores.keys() & own.keys())
-    if not both:
+    found = difference(own, scores, test)
+    if found is None:
         return {}
-    pairs = [fmean(own[task]) - fmean(scores[task]) for task in both]
-    fixed, broken = sum(pair > 0 for pair in pairs), sum(pair < 0 for pair in pairs)
-    told: dict[str, object] = {"difference": fmean(pairs), "fixed": fixed, "broken": broken}
-    if len(both) < FEWEST:
-        return told
-    one_each = all(len(s[task]) == 1 and s[task][0] in (0, 1) for s in (scores, own) for task in both)
-    p = mcnemar(fixed, broken) if one_each else sign_flip(pairs, test.seed)
-    interval = bootstrap(pairs, test.seed, 1 - test.alpha / test.comparisons)
-    return told | {"p": min(1.0, p * test.comparisons), "difference_interval": interval}
+    told: dict[str, object] = {"difference": found.mean, "difference_interval": found.interval, "p": found.p}
+    return told | {"fixed": len(found.fixed), "broken": len(found.broken)}
 
 
 class Table(BaseModel):

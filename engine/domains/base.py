@@ -86,6 +86,11 @@ class Domain(Protocol):
         ...
 
 
+def runs_commands(domain: Domain) -> bool:
+    """Does anything of it need a sandbox: agents with tools, setting up, or scoring?"""
+    return domain.hands_on or bool(getattr(domain, "runs_commands", False))
+
+
 class Replies:
     """The part of a domain that is the same wherever one reply is the whole result."""
 

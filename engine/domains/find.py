@@ -9,7 +9,7 @@ import difflib
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from engine.domains.base import Domain, Split
 from engine.domains.house import FAMILIES, House
@@ -51,6 +51,22 @@ def open_domain(settings: DomainSettings, sandbox: Sandbox | None, base: Path) -
     if is_dotted(name):
         return opened(load_dotted(name, base), name, data, sandbox, settings)
     raise _unknown(name)
+
+
+class Data(NamedTuple):
+    """Where the tasks of a domain lie on this disk: the setting of `[domain]` that names the place, and the place."""
+
+    key: Literal["data", "name"]
+    path: Path
+
+
+def data_of(settings: DomainSettings, base: Path) -> Data | None:
+    """What a domain reads beside its own code; None where that is nothing. Raises `DomainError` as `open_domain`."""
+    if settings.data:
+        return Data("data", _folder(settings.data, base))
+    name = settings.name or ""
+    path = None if name.partition("/")[0] in BUILT_IN else _task_folder(name, base)
+    return Data("name", path) if path else None
 
 
 def _open_house(wish: _Wish) -> Domain:

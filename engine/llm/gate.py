@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+import sys
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from engine.llm.lane import LONG_PREFIX, NEVER, Call, Lane, at_least_one
 
 # Waiting makes urgent: a call overtakes one of the next level when it has waited so many seconds longer.
 LEVEL_AGE, TURN_AGE = 120.0, 20.0
+PREFIX_AGE = 120.0  # and so many longer one of its own level whose prefix the server has in its cache
 
 
 class Recalled(Exception):
@@ -25,12 +27,15 @@ class Recalled(Exception):
 
 
 class Ticket(NamedTuple):
-    """A call's place in the queue: the lanes it may go through, how urgent it is (more is sooner), who came first."""
+    """A call's place in the queue: the lanes it may go through, how urgent it is (more is sooner), who came first, and
+    when."""
 
     lanes: tuple[Lane, ...]
     call: Call
     urgency: float
     number: int
+    level: int
+    since: float
 
 
 class Permit:
@@ -49,11 +54,11 @@ class Permit:
 
     def used(self, tokens: int) -> None:
         """The reply is there; so many tokens were read and written."""
-        self.lane.used(self._call, tokens, time.monotonic())
+        self.lane.used(self._call, tokens, self._gate.clock())
 
     def failed(self) -> float:
         """The endpoint failed; how many seconds it is left alone from now on, mostly 0."""
-        return self.lane.breaker.failed(time.monotonic(), tried=self.tries)
+        return self.lane.breaker.failed(self._gate.clock(), tried=self.tries)
 
     def leave(self) -> None:
         """The attempt has ended, however."""
@@ -73,10 +78,12 @@ _Queue = list[_Waiting]
 
 
 class Gate:
-    """Live state of admission through `lanes`: `limit`, `in_flight`, `queued`. Belongs to one event loop."""
+    """Live state of admission through `lanes`: `limit`, `in_flight`, `queued`. Belongs to one event loop; `clock` is
+    what that loop goes by."""
 
-    def __init__(self, lanes: Sequence[Lane]) -> None:
+    def __init__(self, lanes: Sequence[Lane], clock: Callable[[], float] = time.monotonic) -> None:
         self.lanes = tuple(lanes)
+        self.clock = clock
         self._queues: dict[tuple[tuple[Lane, ...], str], _Queue] = {}
         self._resting: list[tuple[float, int, asyncio.Future[None]]] = []
         self._numbers = itertools.count()
@@ -100,13 +107,15 @@ class Gate:
     def ticket(
         self, lanes: Sequence[Lane] = (), *, level: int = 0, turn: int = 0, prefix: str = "", tokens: int = 0
     ) -> Ticket:
-        """A place for a call that may go through `lanes` (all, when none are named): higher levels first, then
-        later turns, then who came first; who waits long gets more urgent. The level says how much is still to come
-        after the call: what most depends on goes first, so that no long chain is left for the end (T. C. Hu, 1961)."""
+        """A place for a call that may go through `lanes` (all, when none are named): higher levels first, then whose
+        prefix the server has in its cache, then later turns, then who came first; who waits long gets more urgent.
+        The level says how much is still to come after the call: what most depends on goes first, so that no long
+        chain is left for the end (T. C. Hu, 1961)."""
         lanes = tuple(lanes) or self.lanes
-        shared = prefix if len(prefix) >= LONG_PREFIX or any(lane.alone for lane in lanes) else ""
-        urgency = level * LEVEL_AGE + turn * TURN_AGE - time.monotonic()
-        return Ticket(lanes, Call(shared, tokens), urgency, next(self._numbers))
+        shared = sys.intern(prefix) if len(prefix) >= LONG_PREFIX or any(lane.alone for lane in lanes) else ""
+        now = self.clock()
+        urgency = level * LEVEL_AGE + turn * TURN_AGE - now
+        return Ticket(lanes, Call(shared, tokens), urgency, next(self._numbers), level, now)
 
     @asynccontextmanager
     async def admit(self, ticket: Ticket) -> AsyncGenerator[Permit]:
@@ -124,10 +133,10 @@ class Gate:
 
     def close_lane(self, lane: Lane) -> None:
         """Its endpoint is lost: nobody goes there until `reopen_lane`."""
-        lane.is_open = False
+        lane.close()
 
     def reopen_lane(self, lane: Lane) -> None:
-        lane.is_open = True
+        lane.open()
         self.look()
 
     def shut(self) -> None:
@@ -156,7 +165,7 @@ class Gate:
         """Admit whoever may go now, and come back when the next one may."""
         if not self.queued or not self._is_open:
             return
-        now = time.monotonic()
+        now = self.clock()
         self._wake(now)
         while (found := self._next(now)) is not None:
             queue, lane = found
@@ -166,8 +175,8 @@ class Gate:
             waiting.admitted.set_result(Permit(self, call, lane, lane.take(call, now)))
 
     async def rest(self, until: float) -> None:
-        """Wait until a time on the monotonic clock, as one of those that are queued. Raises `Recalled`."""
-        if until <= time.monotonic():
+        """Wait until a time on the gate's clock, as one of those that are queued. Raises `Recalled`."""
+        if until <= self.clock():
             return
         rested: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._resting, (until, next(self._numbers), rested))
@@ -205,25 +214,36 @@ class Gate:
 
     def _next(self, now: float) -> tuple[_Queue, Lane] | None:
         """The queue whose first call goes next, and where to; sets the alarm when there is none."""
-        best: tuple[float, _Queue, Lane] | None = None
+        found: list[tuple[_Queue, Lane]] = []
         soonest = self._resting[0][0] if self._resting else NEVER
+        for queue, lanes in self._may_go():
+            lane, at = _best_lane(queue[0].ticket.call, lanes, now)
+            soonest = min(soonest, at)
+            if at <= now:
+                found.append((queue, lane))
+        if not found:
+            self._wake_at(soonest, now)
+            return None
+        level = min(found, key=lambda pair: pair[0][0].rank)[0][0].ticket.level
+        return min((pair for pair in found if pair[0][0].ticket.level == level), key=_turn)
+
+    def _may_go(self) -> list[tuple[_Queue, list[Lane]]]:
+        """Queues with somebody in them that have a lane with room, and these lanes."""
+        if not any(lane.has_room for lane in self.lanes):
+            return []
+        found: list[tuple[_Queue, list[Lane]]] = []
+        rooms: dict[tuple[Lane, ...], list[Lane]] = {}
         for group, queue in list(self._queues.items()):
             while queue and queue[0].admitted.done():
                 heapq.heappop(queue)  # cancelled while it waited
             if not queue:
                 del self._queues[group]
                 continue
-            lane, at = _best_lane(queue[0].ticket, now)
-            soonest = min(soonest, at)
-            if at > now:
-                continue
-            rank = queue[0].rank[0] - (LEVEL_AGE / 2 if lane.fits_head(queue[0].ticket.call) else 0.0)
-            if best is None or rank < best[0]:
-                best = (rank, queue, lane)
-        if best is None:
-            self._wake_at(soonest, now)
-            return None
-        return best[1], best[2]
+            if group[0] not in rooms:
+                rooms[group[0]] = [lane for lane in group[0] if lane.has_room]
+            if lanes := rooms[group[0]]:
+                found.append((queue, lanes))
+        return found
 
     def _wake_at(self, when: float, now: float) -> None:
         if self._alarm:
@@ -231,11 +251,18 @@ class Gate:
         self._alarm = None if when == NEVER else asyncio.get_running_loop().call_later(when - now, self.look)
 
 
-def _best_lane(ticket: Ticket, now: float) -> tuple[Lane, float]:
+def _turn(pair: tuple[_Queue, Lane]) -> tuple[float, tuple[float, int]]:
+    """Of calls with different prefixes: whom the lane fits or who has waited for long goes first."""
+    queue, lane = pair
+    first = queue[0]
+    return first.ticket.since - PREFIX_AGE * lane.fits(first.ticket.call), first.rank
+
+
+def _best_lane(call: Call, lanes: Sequence[Lane], now: float) -> tuple[Lane, float]:
     """Of the lanes that can take it now the least loaded; else the one that can soonest."""
-    times = [(lane.ready_at(ticket.call, now), lane) for lane in ticket.lanes]
+    times = [(lane.ready_at(call, now), lane) for lane in lanes]
     free = [lane for at, lane in times if at <= now]
     if free:
-        return min(free, key=lambda lane: lane.load(ticket.call)), now
+        return min(free, key=lambda lane: lane.load(call)), now
     at, lane = min(times, key=lambda pair: pair[0])
     return lane, at

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import NamedTuple, Protocol
 
 from engine.llm.breaker import Breaker
+from engine.llm.prefixes import Prefixes
 
 NEVER = float("inf")
 LONG_PREFIX = 8_000  # characters; a shorter one costs less to read twice than to wait for
 PREFIX_WAIT = 2.0  # seconds that calls wait at most for the first one with their prefix
-REMEMBERED = 64  # prefixes a server is taken to have in its cache
-COLD = 0.25  # of its limit: so much more load may a server have that knows the prefix
+COLD = 0.25  # of its limit: so much more load may a server have that surely knows the prefix
 LEAST_BURST, BURST_SHARE, BURST_EVERY = 8, 0.1, 0.002
 
 
@@ -56,12 +55,17 @@ class Lane:
         self._pace = pace
         self._head = ""
         self._reading: dict[str, float] = {}  # prefixes whose first call is in flight, and since when
-        self._known: OrderedDict[str, None] = OrderedDict()
+        self._known = Prefixes()
         self._burst, self._burst_at = 0, -NEVER
+
+    @property
+    def has_room(self) -> bool:
+        """Where not, only an end, another limit or a return can change that."""
+        return self.is_open and self.in_flight < self.limit
 
     def ready_at(self, call: Call, now: float) -> float:
         """The time from which on `call` may start as far as is known now; `NEVER` waits for something to happen."""
-        if not self.is_open or self.in_flight >= self.limit:
+        if not self.has_room:
             return NEVER
         if self.alone and self.in_flight and self._head != call.prefix:
             return NEVER
@@ -73,11 +77,13 @@ class Lane:
     def load(self, call: Call) -> float:
         """How full it would be, as a share of its limit; a server that has the prefix in its cache counts for less."""
         full = (self.in_flight + 1) / self.limit
-        return full if not call.prefix or call.prefix in self._known else full + COLD
+        return full + COLD * (1 - self._known.chance(call.prefix)) if call.prefix else full
 
-    def fits_head(self, call: Call) -> bool:
-        """Would the server have to read another prefix for it, where that is what costs?"""
-        return self.alone and call.prefix == self._head
+    def fits(self, call: Call) -> float:
+        """How likely the server needs not read the prefix anew: 0 to 1."""
+        if self.alone:
+            return float(call.prefix == self._head)
+        return self._known.chance(call.prefix) if call.prefix else 1.0
 
     def take(self, call: Call, now: float) -> bool:
         """`call` starts; does it try whether the endpoint works again?"""
@@ -88,7 +94,9 @@ class Lane:
         if self._pace:
             self._pace.took(now, call.tokens)
         self._head = call.prefix
-        if call.prefix and not self.alone and call.prefix not in self._known:
+        if call.prefix in self._known:
+            self._known.used(call.prefix)
+        elif call.prefix and not self.alone:
             self._reading.setdefault(call.prefix, now)
         return self.breaker.took()
 
@@ -97,10 +105,7 @@ class Lane:
         self.breaker.spoke()
         if call.prefix:
             self._reading.pop(call.prefix, None)
-            self._known[call.prefix] = None
-            self._known.move_to_end(call.prefix)
-            while len(self._known) > REMEMBERED:
-                self._known.popitem(last=False)
+            self._known.used(call.prefix)
 
     def used(self, call: Call, tokens: int, now: float) -> None:
         """`call` used so many tokens."""
@@ -113,6 +118,15 @@ class Lane:
         if tried:
             self.breaker.left()
         self._reading.pop(call.prefix, None)
+
+    def close(self) -> None:
+        """Its endpoint is lost: nothing starts here until `open`, and what it had in its cache went with it."""
+        self.is_open = False
+        self._known.forget()
+
+    def open(self) -> None:
+        """It answers again."""
+        self.is_open = True
 
     def _read_by(self, prefix: str, now: float) -> float:
         since = self._reading.get(prefix)

@@ -6,7 +6,6 @@ Without a limiter the limit is fixed; a person who names a number fixes it too.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 
@@ -24,17 +23,18 @@ Resized = Callable[[], object]
 class Heard:
     """One attempt as its stream tells of it."""
 
-    def __init__(self, limiter: Limiter | None, permit: Permit) -> None:
+    def __init__(self, limiter: Limiter | None, permit: Permit, clock: Callable[[], float]) -> None:
         self._limiter = limiter
+        self._clock = clock
         self._permit = permit
         self._spoken = False
-        self.attempt: Attempt | None = limiter.admitted(time.monotonic()) if limiter else None
+        self.attempt: Attempt | None = limiter.admitted(clock()) if limiter else None
 
     def piece(self) -> None:
         """A piece of the reply came."""
         if self._limiter and self.attempt:
             if not self.attempt.spoken:
-                self._limiter.spoke(time.monotonic(), self.attempt)
+                self._limiter.spoke(self._clock(), self.attempt)
             self._limiter.streamed(1)
         if not self._spoken:
             self._spoken = True
@@ -48,36 +48,37 @@ class Throttle:
         self.lane = lane
         self.then: Resized = lambda: None
         self._gate = gate
+        self._clock = gate.clock
         self._limiter = limiter
         self._emit = emit
 
     @contextmanager
     def attempt(self, permit: Permit) -> Generator[Heard]:
         """One admitted attempt, from its request to its end; its failure tells limiter and breaker what it meant."""
-        limiter, heard = self._limiter, Heard(self._limiter, permit)
+        limiter, heard = self._limiter, Heard(self._limiter, permit, self._clock)
         try:
             yield heard
         except Rejected as failure:
             if limiter and heard.attempt:
-                self._follow(limiter.rejected(time.monotonic(), heard.attempt, failure.retry_after))
+                self._follow(limiter.rejected(self._clock(), heard.attempt, failure.retry_after))
             raise
         except Transient as failure:
             if limiter and heard.attempt:
-                limiter.failed(time.monotonic(), heard.attempt)
+                limiter.failed(self._clock(), heard.attempt)
             if not isinstance(failure, Unreachable):  # nobody there at all: engine/lifeline.py sees to that
                 self._rest(permit.failed(), failure)
             raise
         except BaseException:
             if limiter and heard.attempt:
-                limiter.left(time.monotonic(), heard.attempt)
+                limiter.left(self._clock(), heard.attempt)
             raise
         if limiter and heard.attempt:
-            limiter.finished(time.monotonic(), heard.attempt)
+            limiter.finished(self._clock(), heard.attempt)
 
     def tick(self) -> None:
         """Called a few times a second."""
         if self._limiter:
-            self._follow(self._limiter.tick(time.monotonic()))
+            self._follow(self._limiter.tick(self._clock()))
 
     async def watch(self, look: Callable[[], Awaitable[str]]) -> None:
         """Tell the limiter once a second what the server's metrics say; returns where there are none."""
@@ -87,7 +88,7 @@ class Throttle:
             if not reading.tells and before is None:
                 return
             if reading.tells and self._limiter:
-                self._limiter.sampled(time.monotonic(), sample(reading, before))
+                self._limiter.sampled(self._clock(), sample(reading, before))
                 before = reading
             await asyncio.sleep(EVERY)
 

@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from engine.context import Round
 from engine.crew import Failed
 from engine.domains.base import Domain, Task
 from engine.domains.splits import pick
+from engine.looking import look_of
 from engine.stages.rollout import Place, attempt, measured
 from engine.together import together
-from workspace.evidence.looks import Look
-from workspace.files import digest, read_lines, write_text
+from workspace.evidence.looks import HeldSplit, Look
+from workspace.files import read_lines, write_text
 from workspace.ids import trajectory_id
 from workspace.score import Scores
 from workspace.skills.skill import Skill
 
 BASE = "base"
-HeldSplit = Literal["validation", "test"]
 
 
 class Side(NamedTuple):
@@ -56,15 +56,8 @@ class HeldOut:
 
     def look(self) -> Look:
         """What is looked at, for the record."""
-        ctx = self._round.ctx
-        model = ctx.model("solver", tools=self._domain.hands_on)
-        return Look(
-            split=self.split,
-            base=self._sides[0].skill.digest,
-            candidates=tuple(side.skill.digest for side in self._sides[1:]),
-            how=digest(json.dumps(model._asdict(), sort_keys=True), str(ctx.config.verdict.repeats)),
-            tasks=tuple(task.id for task in self.tasks),
-        )
+        base, *candidates = (side.skill for side in self._sides)
+        return look_of(self._round.ctx, self._domain, self.split, base, candidates, self.tasks)
 
     def begin(self) -> None:
         """Tell how many tries there may be."""

@@ -75,7 +75,9 @@ async def investigate(seed: Seed, case: Case, key: str) -> Found:
             await _lay_out(seed, case, mine)
             return await _look(seed, case, key, agent, _bench(seed, case, mine, trial))
     finally:
-        await in_thread(lambda: (clear(mine), clear(trial)))
+        for folder in (mine, trial):
+            await seed.ctx.workers.leave(folder)
+            await in_thread(lambda folder=folder: clear(folder))
 
 
 async def _look(seed: Seed, case: Case, key: str, agent: Agent, bench: Workbench) -> Found:
@@ -137,10 +139,10 @@ def _bench(seed: Seed, case: Case, mine: Path, trial: Path) -> Workbench:
 
     async def score(answer: str | None) -> Outcome:
         said = case.trajectory.answer if answer is None else answer
-        return await case.domain.score(case.task, Handed(said, trial))
+        return await seed.ctx.workers.score(case.domain, case.task, Handed(said, trial))
 
-    hidden = HIDES_FILES in seed.ctx.bench.guarantees
-    return Workbench(seed.ctx.bench, seed.ctx.bench.limits, mine, trial, copy, score, hidden)
+    hidden = HIDES_FILES in seed.ctx.workers.guarantees
+    return Workbench(seed.ctx.workers, seed.ctx.workers.limits, mine, trial, copy, score, hidden)
 
 
 def _found(worked: Worked, passed: Sequence[str]) -> Found:

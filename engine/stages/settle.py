@@ -1,10 +1,14 @@
 """Stage settle: route by support, judge contradictions, guard, apply, check; then write the candidate with its
 provenance and ledger. But for the judge (see `contradict.py`) everything here is done by program.
+
+Of one seed several candidates may be settled that differ in what they carry (`verdict.carry`): all of them from the
+same edits, routed and judged once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from engine.context import Seed, program_edit
@@ -15,10 +19,11 @@ from engine.stages.contradict import Judged, judge_contradictions, told
 from engine.stages.harvest import Harvest
 from engine.stages.merge import Outcome
 from engine.stages.repair import FORM, repair
+from workspace.carry import ALONE, Carry, carried
 from workspace.edits.patch import Dropped, Edit, Patch, dumps_patch, edit_text
 from workspace.edits.unified import changed_files
 from workspace.errors import T2SError
-from workspace.files import digest, dump_toml, read_text, write_text
+from workspace.files import digest, dump_toml, read_text, remove, write_text
 from workspace.guard.guard import Violation, Withheld, guard_each, settle
 from workspace.lessons.examples import ExamplesMade, examples_edit
 from workspace.lessons.lesson import Lesson
@@ -33,10 +38,11 @@ from workspace.runs.events import label
 from workspace.skills.skill import Skill, load_skill, save_skill
 
 SETTLE = "settle"
+NO_RULES = "this candidate carries examples only"
 
 
 class Candidate(NamedTuple):
-    """What a seed ends in: the settled skill, whether it differs from S0, and lessons or edits without a fate."""
+    """A settled skill, whether it differs from S0, and lessons or edits without a fate."""
 
     side: str
     skill: Skill
@@ -46,32 +52,66 @@ class Candidate(NamedTuple):
 
 class _Settling(NamedTuple):
     """All that settling reads: `screened` was set aside before the merges or in a trial, `contradicted` lost against
-    another edit."""
+    another edit, `cases` are the lessons whose examples may be shown."""
 
     gathered: Harvest
     screened: Sequence[Withheld]
     pool: Sequence[Lesson]
     merged: Outcome
     routed: Routed
+    cases: Sequence[Lesson]
     judged: Judged
     contradicted: tuple[Held, ...]
 
 
-async def settle_candidate(seed: Seed, gathered: Harvest, screened: Sequence[Withheld], merged: Outcome) -> Candidate:
-    """Write `candidate/`, patch, diff, violations, provenance and ledger; all of it again when any input changed."""
+async def settle_candidates(
+    seed: Seed, gathered: Harvest, screened: Sequence[Withheld], merged: Outcome
+) -> list[Candidate]:
+    """The candidates of a seed, the one that carries most first. Each has `candidate/`, patch, diff, violations,
+    provenance and ledger in a folder of its own; all of it is written again when any input changed."""
+    crew, kinds = seed.ctx.crew, carried(seed.ctx.config.verdict.carry)
     pool = [load(seed.folder, name).lesson for name in gathered.lessons]
-    seed.ctx.crew.plan("settle", 1, seed.prefix)
+    crew.plan("settle", len(kinds), seed.prefix)
     reads = await _reads(seed, gathered, merged, pool)
     reads = reads._replace(screened=(*screened, *reads.screened))
-    key = _key(seed, reads)
+    _forget_others(seed, kinds)
+    found = [await _candidate(replace(seed, carries=kind), _carrying(reads, kind), kinds[0]) for kind in kinds]
+    crew.leave("settle", seed.prefix)
+    return found
+
+
+def _forget_others(seed: Seed, kinds: Sequence[Carry]) -> None:
+    """Of an earlier life of the run, in which other candidates were wanted."""
+    for side in seed.folder.sides():
+        if side.carries not in kinds:
+            for path in side.settled if side.carries == "all" else (side.path,):
+                remove(path)
+
+
+def _carrying(reads: _Settling, kind: Carry) -> _Settling:
+    """What a candidate that carries `kind` is settled from."""
+    match kind:
+        case "all":
+            return reads
+        case "rules":
+            return reads._replace(cases=())
+        case "examples":
+            left = [Withheld(edit, NO_RULES, "carry") for edit in _going_in(reads.routed)]
+            routed = Routed((), (), reads.routed.quarantined)
+            return reads._replace(screened=(*reads.screened, *left), routed=routed)
+
+
+async def _candidate(seed: Seed, reads: _Settling, first: Carry) -> Candidate:
+    """`first` is the kind whose making is told in full: the others are made of the same edits."""
+    gathered, key = reads.gathered, _key(seed, reads)
 
     async def work() -> str:
-        return _settle(seed, reads, key)
+        return _settle(seed, reads, key, in_full=seed.carries == first)
 
-    made = await seed.ctx.crew.make("settle", seed.prefix + SETTLE, lambda: Job(key, seed.folder.patch, work))
-    seed.ctx.crew.leave("settle", seed.prefix)
+    unit = seed.prefix + SETTLE + ("" if seed.carries == "all" else f"-{seed.carries}")
+    made = await seed.ctx.crew.make("settle", unit, lambda: Job(key, seed.folder.patch, work))
     if isinstance(made, Failed):
-        raise T2SError(f"the candidate could not be settled: {made.reason}")
+        raise T2SError(f"candidate {seed.side} could not be settled: {made.reason}")
     skill = load_skill(seed.folder.candidate / seed.s0.name)
     rows = load_ledger(read_text(seed.folder.ledger))
     names = [*gathered.lessons, *(x.id for p in gathered.patches.values() for x in p.edits)]
@@ -90,9 +130,10 @@ async def _reads(seed: Seed, gathered: Harvest, merged: Outcome, pool: Sequence[
     kept = _without(routed, lost)
     costly = await costly_rules(seed, _going_in(kept), _cases(seed, kept, pool))
     kept = _without(kept, {one.edit.id for one in costly})
+    cases = _cases(seed, kept, pool)
     contradicted = tuple(Held(by_id[loser], _against(by_id[winner], by_id[loser])) for loser, winner in lost.items())
-    mended = await repair(seed, _assembled(seed, kept, pool).done.withheld)
-    return _Settling(gathered, costly, pool, merged, _with(kept, mended), judged, contradicted)
+    mended = await repair(seed, _assembled(seed, kept, cases).done.withheld)
+    return _Settling(gathered, costly, pool, merged, _with(kept, mended), cases, judged, contradicted)
 
 
 def _without(routed: Routed, gone: Container[str]) -> Routed:
@@ -136,6 +177,7 @@ def _key(seed: Seed, reads: _Settling) -> str:
     failed = repr((sorted(gathered.failed.items()), sorted(merged.dropped.items()), gathered.trajectories))
     lessons = (lesson.digest for lesson in reads.pool)
     screened = (f"{one.edit.id} {one.reason}" for one in reads.screened)
+    less = () if seed.carries == "all" else (f"carries {seed.carries}",)
     return digest(
         seed.s0.digest,
         seed.rules.digest,
@@ -146,6 +188,7 @@ def _key(seed: Seed, reads: _Settling) -> str:
         *read,
         *lessons,
         *screened,
+        *less,
     )
 
 
@@ -154,8 +197,8 @@ class _Made(NamedTuple):
     examples: ExamplesMade
 
 
-def _assembled(seed: Seed, routed: Routed, pool: Sequence[Lesson]) -> _Made:
-    examples = examples_edit(seed.s0, _cases(seed, routed, pool), seed.ctx.config.budgets.examples, program_edit(1))
+def _assembled(seed: Seed, routed: Routed, cases: Sequence[Lesson]) -> _Made:
+    examples = examples_edit(seed.s0, cases, seed.ctx.config.budgets.examples, program_edit(1))
     rules = seed.rules.without(frozenset({"contradiction"}))  # the judge has spoken
     done = assemble(
         seed.s0, routed, [examples.edit] if examples.edit else [], program_edit,
@@ -165,13 +208,15 @@ def _assembled(seed: Seed, routed: Routed, pool: Sequence[Lesson]) -> _Made:
     return _Made(done, examples)
 
 
-def _settle(seed: Seed, reads: _Settling, key: str) -> str:
-    routed = reads.routed
-    done, examples = _assembled(seed, routed, reads.pool)
-    contradictions = told(reads.judged, reads.merged.edits)
+def _settle(seed: Seed, reads: _Settling, key: str, *, in_full: bool) -> str:
+    done, examples = _assembled(seed, reads.routed, reads.cases)
+    contradictions = [] if seed.carries == "examples" else told(reads.judged, reads.merged.edits)
     _write(seed, done, reads.pool, _ledger(reads, done), contradictions)
-    _tell_drops(seed, examples, reads.contradicted)
-    _tell(seed, done, reads, contradictions)
+    if in_full:
+        _tell_drops(seed, examples, reads.contradicted)
+        _tell(seed, done, reads, contradictions)
+    if seed.carries != "all":
+        seed.ctx.emit(_carries(seed, done))
     dropped = tuple(Dropped(id=w.edit.id, reason=w.reason) for w in (*reads.screened, *done.withheld))
     return dumps_patch(Patch(id="root", key=key, base=seed.s0.digest, edits=tuple(done.settled.kept), dropped=dropped))
 
@@ -231,6 +276,19 @@ def _write(
     aside = [held.edit for held in done.aside.values()]
     write_text(folder.provenance, dump_provenance(provenance(settled, pool, done.writers, aside)))
     write_text(folder.ledger, dump_ledger(ledger))
+
+
+def _carries(seed: Seed, done: Assembled) -> e.NoteLeft:
+    """What the candidate carries, or why that is nothing."""
+    if kept := done.settled.kept:
+        lessons = len({name for edit in kept for name in edit.lessons})
+        of = f"{lessons} lesson{'s' * (lessons != 1)}"
+        return e.NoteLeft(text=f"candidate {seed.side} carries {ALONE[seed.carries]}, of {of}")
+    none = "no rule goes in" if seed.carries == "rules" else "no lesson has a case to show"
+    why = done.withheld[0].reason if done.withheld else none
+    return e.NoteLeft(
+        text=label(f"candidate {seed.side} carries nothing and is not compared: {why}", 300), severity="warning"
+    )
 
 
 def _tell_drops(seed: Seed, examples: ExamplesMade, contradicted: Sequence[Held]) -> None:

@@ -64,7 +64,7 @@ async def reply(ctx: Context, domain: Domain, agent: Agent, one: Try) -> Solved:
     with agent.at_work():
         answer = await agent.ask(with_images(messages, task), spoken)
     steps = (Step(role="user", text=task.prompt), Step(role="agent", text=answer))
-    return Solved(steps, await domain.score(task, Handed(answer)))
+    return Solved(steps, await ctx.workers.score(domain, task, Handed(answer)))
 
 
 async def with_tools(ctx: Context, domain: Domain, agent: Agent, one: Try) -> Solved:
@@ -73,23 +73,24 @@ async def with_tools(ctx: Context, domain: Domain, agent: Agent, one: Try) -> So
     try:
         with agent.at_work():
             worked = await _at_the_bench(ctx, domain, agent, one)
-        outcome = await domain.score(one.task, Handed(worked.reply, one.folder))
+        outcome = await ctx.workers.score(domain, one.task, Handed(worked.reply, one.folder))
     except (DomainError, SandboxError) as fault:
-        return Solved((asked,), Outcome(status="infra", message=str(fault), source=domain.name), ctx.bench.level)
+        return Solved((asked,), Outcome(status="infra", message=str(fault), source=domain.name), ctx.workers.level)
     finally:
         remove(one.part)
+        await ctx.workers.leave(one.folder)
         await in_thread(lambda: tidy(one.folder))
     if worked.end != "handed in":
         why = f"the agent ended {worked.end}"
         outcome = outcome.model_copy(update={"message": "; ".join(filter(None, (why, outcome.message)))})
-    return Solved((asked, *worked.steps), outcome, ctx.bench.level)
+    return Solved((asked, *worked.steps), outcome, ctx.workers.level)
 
 
 async def _at_the_bench(ctx: Context, domain: Domain, agent: Agent, one: Try) -> Worked:
     task, prompt = one.task, solver_prompt(ctx, domain, one.skill)
     await prepare(domain, one.task, one.skill, one.folder)
     hands: list[Hand] = [
-        Bash(ctx.bench, one.folder, ctx.bench.limits),
+        Bash(ctx.workers, one.folder, ctx.workers.limits),
         Submit(lambda said: domain.missing(task, Handed(said, one.folder))),
     ]
 

@@ -16,6 +16,7 @@ from engine.domains.base import Domain, Task
 from engine.stages.analyse import load_analysis
 from engine.stages.held_out import BASE, HeldOut, Side
 from engine.stages.settle import Candidate
+from workspace.carry import ALONE, parse_side
 from workspace.errors import T2SError
 from workspace.evidence.looks import find, note, noted, number_of
 from workspace.evidence.race import Race, Rule
@@ -129,8 +130,14 @@ def _nothing_learnt(round: Round, n: int) -> Verdict:
     return Verdict(decision="reject", sentence=said, difference=0.0, n=n, p=1.0)
 
 
+def _of_what(best: Candidate) -> str:
+    """What a person must know of a candidate that carries less than all."""
+    found = parse_side(best.side)
+    return f"; candidate {best.side} carries {alone}" if found and (alone := ALONE[found.carries]) else ""
+
+
 def _reached(round: Round, result: Verdict, best: Candidate) -> Verdict:
-    result = result.model_copy(update={"side": best.side})
+    result = result.model_copy(update={"side": best.side, "sentence": result.sentence + _of_what(best)})
     for split in ("validation", "test"):
         round.ctx.crew.leave("validate", round.prefix + split)
     write_text(round.folder.verdict, dump_toml({"format": 1, **result.model_dump(mode="json")}))

@@ -10,8 +10,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from t2s_tui import host
+from t2s_tui.commands.columns import columns
 from t2s_tui.commands.common import add_json, add_run, example, print_json, the_run
 from t2s_tui.text import safe
+from workspace.ablation.text import percent, points
 
 NAMES = ("s0", "no-skill", "sequential", "one-pass", "examples", "retrieval")
 HEADS = ("", "mean", "interval", "run is", "p", "made: calls", "tokens", "seconds", "tried: calls", "tokens", "seconds")
@@ -71,11 +73,8 @@ def _options(arguments: argparse.Namespace) -> Iterator[str]:
 def lines(table: Row) -> list[str]:
     """The table as lines of text, with what has to be known below it."""
     cells = [HEADS, *(tuple(_cells(row)) for row in table["rows"])]
-    widths = [max(len(row[n]) for row in cells) for n in range(len(HEADS))]
-    rows = ["  ".join(_aligned(cell, width, n) for n, (cell, width) in enumerate(zip(row, widths, strict=True)))
-            for row in cells]  # fmt: skip
     said = [line for row in table["rows"] for line in _said(row)]
-    return [safe(line).rstrip() for line in (_title(table), "", *rows, "", *said, *_below(table))]
+    return [safe(line).rstrip() for line in (_title(table), "", *columns(cells), "", *said, *_below(table))]
 
 
 def _title(table: Row) -> str:
@@ -88,24 +87,12 @@ def _title(table: Row) -> str:
 
 def _cells(row: Row) -> Iterator[str]:
     yield row["name"]
-    yield _percent(row["mean"])
-    yield " … ".join(_percent(end) for end in row["interval"]) if row["interval"] else ""
-    yield _points(row["difference"])
+    yield percent(row["mean"])
+    yield " … ".join(percent(end) for end in row["interval"]) if row["interval"] else ""
+    yield points(row["difference"])
     yield f"{row['p']:.2g}" if row["p"] is not None else ""
     for cost in (row["making"], row["measuring"]):
         yield from (f"{cost['calls']:,}", f"{cost['prompt'] + cost['completion']:,}", f"{cost['seconds']:,.1f}")
-
-
-def _aligned(cell: str, width: int, column: int) -> str:
-    return cell.ljust(width) if column == 0 else cell.rjust(width)
-
-
-def _percent(rate: float | None) -> str:
-    return "" if rate is None else f"{100 * rate:.0f} %"
-
-
-def _points(difference: float | None) -> str:
-    return "" if difference is None else f"{100 * difference:+.1f}"
 
 
 def _said(row: Row) -> Iterator[str]:

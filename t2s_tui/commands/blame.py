@@ -146,7 +146,7 @@ class _Page(NamedTuple):
 def _edit(line: Blamed, *, several: bool) -> str:
     """`several`: ids of trajectories and edits come again in each round."""
     where = f" of round {line.round}" if several else ""
-    where += f" of candidate s{line.seed}" if line.seed else ""
+    where += f" of candidate {line.side}" if line.side not in ("", "s0") else ""
     support = f", from {plural(line.support, 'task')}" if line.support else ""
     return f"edit {line.edit}{where}{support}, {AUTHORS.get(line.author, line.author)}"
 

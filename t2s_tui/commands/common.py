@@ -31,6 +31,7 @@ METAVARS = {
     "--budget-requests": "N|none",
     "--budget-seconds": "S|none",
     "--budget-tokens": "N|none",
+    "--carry": "KIND",
     "--create": "NAME",
     "--domain": "NAME[:FAMILY]",
     "--family": "NAME",
@@ -72,11 +73,14 @@ def add_setting(parser: argparse.ArgumentParser, flag: str, key: str) -> None:
     if setting.default is False:
         parser.add_argument(flag, dest=key, action="store_true", default=None, help=setting.sentence)
         return
-    many = "+" if setting.default == () else None
     words = setting.sentence.replace("%", "%%")
     if (takes := expects(setting)).startswith("one of"):
         words += f" ({takes})"
-    parser.add_argument(flag, dest=key, metavar=_metavar(flag, setting.default), nargs=many, help=words)
+    metavar = _metavar(flag, setting.default)
+    if isinstance(setting.default, tuple):
+        parser.add_argument(flag, dest=key, metavar=metavar, nargs="+", action="extend", help=words)
+    else:
+        parser.add_argument(flag, dest=key, metavar=metavar, help=words)
 
 
 def _metavar(flag: str, default: object) -> str:

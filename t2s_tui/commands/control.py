@@ -170,6 +170,8 @@ def _ask_to_go_on(run: RunFolder, knobs: dict[str, str], wish: WishKind) -> str:
         return f"{run.id} is asked to go on; its engine has not answered yet"
     if view.endpoint_lost and view.held_by == "endpoint":
         return f"{run.id} goes on as soon as its endpoint answers; watch it with `t2s attach {run.id}`"
+    if view.held_by == "workers":
+        return f"{run.id} goes on as soon as a worker is there; watch it with `t2s attach {run.id}`"
     return f"{run.id} goes on; watch it with `t2s attach {run.id}`"
 
 

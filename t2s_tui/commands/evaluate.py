@@ -28,7 +28,7 @@ from workspace.runs.start import run_config
 from workspace.settings.config import FLAGS, KNOBS, Config, Loaded, load_config, value_of
 from workspace.settings.settings import DOMAINS, SkillSettings, TraceSettings
 
-SECTIONS = ("endpoint", "sampling", "sandbox", "spending", "prices")
+SECTIONS = ("endpoint", "sampling", "sandbox", "workers", "spending", "prices")
 MORE = ("domain.name", "domain.family", "domain.seed", "domain.turns", "verdict.alpha", "verdict.repeats")
 OWN = {
     flag: key

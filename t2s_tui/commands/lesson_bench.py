@@ -12,13 +12,14 @@ from workspace.lessons import pool
 from workspace.lessons.lesson import Lesson
 from workspace.merging.ledger import Entry
 from workspace.reports.summary import read_ledger
+from workspace.runs.decision import shown_side
 from workspace.runs.run import RunFolder, SeedFolder
 
 SHOWN = 8
 
 
 class Bench(NamedTuple):
-    """Candidate `number` of `round`."""
+    """Seed `number` of `round`, as the candidate of it that is shown."""
 
     run: RunFolder
     round: int
@@ -26,7 +27,8 @@ class Bench(NamedTuple):
 
     @property
     def seed(self) -> SeedFolder:
-        return self.run.round(self.round).seed(self.number)
+        round = self.run.round(self.round)
+        return shown_side(round, round.seed(self.number))
 
     @property
     def name(self) -> str:
@@ -59,7 +61,7 @@ class Bench(NamedTuple):
 def bench(arguments: argparse.Namespace) -> Bench:
     """The candidate that the command line names: by default the first one of the last round that has any."""
     run = the_run(arguments)
-    there = {int(each.path.name): [int(seed.name[1:]) for seed in each.seeds()] for each in run.rounds()}
+    there = {int(each.path.name): [seed.number for seed in each.seeds()] for each in run.rounds()}
     begun = [number for number, seeds in there.items() if seeds]
     if not begun:
         raise InputError(f"run {run.id} has no lessons yet; `t2s show {run.id}` says how far it is")

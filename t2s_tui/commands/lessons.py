@@ -21,7 +21,7 @@ from workspace.merging.ledger import Entry
 from workspace.origins.redo import redo_in, unit_of
 
 STATUSES = ("kept", "pinned", "unpinned", "dropped", "invalid")
-HEAD = f"{'status':<8}  {'author':<6}  {'verified':<8}  {'tasks':>5}  {'fate':<11}  title"
+HEAD = f"{'status':<8}  {'author':<8}  {'verified':<8}  {'tasks':>5}  {'fate':<11}  title"
 REASONS = 3
 
 Act = Callable[[argparse.Namespace], int]
@@ -131,7 +131,7 @@ def _table(lessons: list[pool.Loaded], invalid: dict[str, str], fates: dict[str,
     for loaded in lessons:
         lesson, fate = loaded.lesson, fates.get(loaded.lesson.id)
         mark, verified = "✎" if loaded.edited else " ", "verified" if lesson.verified else ""
-        row = f"{lesson.status:<8}  {lesson.author:<6}  {verified:<8}  {len(lesson.tasks):>5}"
+        row = f"{lesson.status:<8}  {lesson.author:<8}  {verified:<8}  {len(lesson.tasks):>5}"
         yield safe(f"{mark} {lesson.id:<{ids}}  {row}  {fate.state if fate else '':<11}  {lesson.title}")
     for name, reason in invalid.items():
         yield safe(f"! {name:<{ids}}  {'invalid':<8}  {reason}")

@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -41,6 +41,13 @@ class Check(NamedTuple):
     endpoint: str = ""
 
 
+class Cluster(NamedTuple):
+    """What was found out about the nodes that run commands: rows, and the nodes as they are told in JSON."""
+
+    checks: Sequence[Check] = ()
+    nodes: Sequence[dict[str, Any]] = ()
+
+
 def configure_init(parser: argparse.ArgumentParser) -> None:
     example(parser, "t2s init && $EDITOR t2s.toml")
     paper = "instead, write the settings of the Trace2Skill paper into paper/"
@@ -66,7 +73,9 @@ def configure_doctor(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--up-to", type=int, metavar="N", help="measure with 1, 2, 4 … N calls at once (default: 32); spends tokens"
     )
-    add_json(parser, "{checks: [{name, status: ok|warn|fail, detail, todo}], measured, recommended_limit}")
+    where = "also ask the nodes of this Ray cluster: ray, or ray://HOST:PORT; takes no core of theirs"
+    parser.add_argument("--workers", metavar="WHERE", help=where)
+    add_json(parser, "{checks: [{name, status: ok|warn|fail, detail, todo}], measured, recommended_limit, nodes}")
     add_runs(parser)
     parser.set_defaults(act=_doctor)
 
@@ -94,22 +103,25 @@ def _local(arguments: argparse.Namespace) -> int:
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
-    """Endpoint, embedded model, sandboxes, disk and terminal. Exit code 2 when something failed."""
+    """Endpoint, embedded model, sandboxes, nodes, disk and terminal. Exit code 2 when something failed."""
     flags = {
         "endpoint.base_url": arguments.base_url,
         "endpoint.model": arguments.model,
         "endpoint.api_key_env": arguments.api_key_env,
         "run.runs": arguments.runs,
+        "workers.where": arguments.workers,
     }
     config = load_config(file=None, cwd=Path.cwd(), env=os.environ, flags=flags).config
     examined = _examined(config, arguments)
     disk = _disk(Path(config.run.runs).expanduser())
-    checks = [*_endpoints(config, examined), _embedded(config), *_sandboxes(), disk, *_terminal()]
+    cluster = _cluster(config) if arguments.workers and config.workers.remote else Cluster()
+    checks = [*_endpoints(config, examined), _embedded(config), *_sandboxes(), *cluster.checks, disk, *_terminal()]
     if arguments.json:
         first = next(iter(examined.values()), {})
         measured = {"measured": first.get("measured", []), "recommended_limit": first.get("recommended_limit")}
         endpoints = [_told(server, roles, examined[server]) for server, roles in _remote(config).items()]
-        print_json({"checks": [check._asdict() for check in checks], **measured, "endpoints": endpoints})
+        rows = [check._asdict() for check in checks]
+        print_json({"checks": rows, **measured, "endpoints": endpoints, "nodes": cluster.nodes})
     else:
         _print(checks)
     return 2 if any(check.status == "fail" for check in checks) else 0
@@ -190,6 +202,19 @@ def _sandboxes() -> Iterator[Check]:
         yield Check(row["name"], row["status"], row["detail"], row["todo"])
     if "checks" not in said:
         yield Check("sandbox", "fail", f"the check itself ended with code {answer.code}")
+
+
+def _cluster(config: Config) -> Cluster:
+    """What `engine.workers.doctor` says about the nodes that a run with these settings could use."""
+    sandbox, workers = config.sandbox, config.workers
+    if sys.stderr.isatty():
+        print(f"asking the nodes of {workers.where}, a minute at most …", file=sys.stderr)
+    options = ["--workers", workers.where, "--sandbox", sandbox.level, "--image", sandbox.image]
+    answer = host.tool_output("engine.workers.doctor", [*options, "--memory", str(workers.memory), "--json"])
+    said = _table(answer.text)
+    rows = [Check(row["name"], row["status"], row["detail"], row["todo"]) for row in said.get("checks", [])]
+    ended = Check("workers", "fail", f"the check itself ended with code {answer.code}")
+    return Cluster(rows or [ended], said.get("nodes", []))
 
 
 def _disk(runs: Path) -> Check:

@@ -52,8 +52,9 @@ class RunActions(Base):
 
     def action_pause(self) -> None:
         match self.feed.state:
-            case "paused" | "pausing" if self.feed.waits_for_endpoint:
-                self._wish("pause", "it stays paused when the endpoint is back, until you press this key again")
+            case "paused" | "pausing" if self.feed.goes_on_by_itself:
+                who = "the endpoint" if self.feed.waits_for_endpoint else "a worker"
+                self._wish("pause", f"it stays paused when {who} is back, until you press this key again")
             case "paused" | "pausing" if self.feed.waits_for_budget and not self.feed.asked.paused:
                 self.action_budget()  # under the same cap it would stop at its next call
             case "paused" | "pausing":

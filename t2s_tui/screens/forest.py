@@ -7,7 +7,7 @@ from math import ceil, floor
 from typing import NamedTuple
 
 from t2s_tui.screens.tries import Measured
-from t2s_tui.text import fit, right
+from t2s_tui.text import fit, right, width
 from t2s_tui.theme import Look
 from t2s_tui.widgets.canvas import Line, Span, row
 
@@ -51,26 +51,27 @@ def forest(rows: Sequence[Measured], look: Look, cells: int) -> Iterator[Line]:
     """The table, with the plot beside it where there is room, else below it."""
     if not rows:
         return
-    wide = cells - NAME - sum(CELLS) - 8
+    name = min(max(NAME, *(width(_called(each)) for each in rows)), max(NAME, cells - sum(CELLS) - 3))
+    wide = cells - name - sum(CELLS) - 8
     beside = wide >= 30
-    scale = axis(rows, min(60, wide) if beside else min(60, cells - NAME - 14))
+    scale = axis(rows, min(60, wide) if beside else min(60, cells - name - 14))
     heads = [Span(right(name, size), "dim") for name, size in zip(NAMES, CELLS, strict=True)]
-    yield row(Span("  " + fit("", NAME)), *heads)
+    yield row(Span("  " + fit("", name)), *heads)
     for each in rows:
         drawn = [Span("    "), *_drawn(each, scale, look)] if beside else []
-        yield row(Span("  " + fit(_called(each), NAME), "dim"), *_numbers(each), *drawn)
-    indent = 2 + NAME + (sum(CELLS) + 4 if beside else 0)
+        yield row(Span("  " + fit(_called(each), name), "dim"), *_numbers(each), *drawn)
+    indent = 2 + name + (sum(CELLS) + 4 if beside else 0)
     if not beside:
         yield row()
         for each in rows:
-            yield row(Span("  " + fit(_called(each), NAME), "dim"), *_drawn(each, scale, look))
+            yield row(Span("  " + fit(_called(each), name), "dim"), *_drawn(each, scale, look))
     yield row(Span(" " * indent), Span(_ruler(scale, look), "faint"))
     yield row(Span(" " * (indent - 3)), Span(_labels(scale, 3), "dim"), Span("" if beside else "  points", "faint"))
 
 
 def _called(each: Measured) -> str:
     split, _, side = each.key.partition("/")
-    return split if side == "s0" else f"{split} {side}"
+    return split if side == "s0" else f"{split} {side.removeprefix('s0-')}"
 
 
 def _numbers(each: Measured) -> list[Span]:

@@ -62,6 +62,7 @@ ADVANCED: tuple[tuple[Field, ...], ...] = (
     (Field("prices.prompt", "price read"), Field("prices.completion", "written")),
     (Field("domain.evolve", "tasks"), Field("domain.validation", "held out")),
     (Field("domain.test", "test tasks"), Field("verdict.repeats", "repeats")),
+    (Field("verdict.carry", "carry", "all examples", many=True),),
     (Field("domain.data", "data", "data/", path="folder"), Field("domain.turns", "turns")),
     (Field("sampling.temperature", "temperature"), Field("run.hold_after", "hold after")),
     (Field("traces.labels", "labels", "labels.csv", path="any"), Field(JUDGE, "judge", "no")),

@@ -82,7 +82,8 @@ class LessonText(Page):
         if lesson.status != "kept":
             mark = look.mark(lesson.status)
             spans.append(Span(f"   {look.glyph(lesson.status)} {mark.word or lesson.status}", mark.ink))
-        return [*spans, Span("   edited by you" if lesson.author == "human" else "", "you")]
+        by = {"human": "   edited by you", "ablation": "   dropped by an ablation"}
+        return [*spans, Span(by.get(lesson.author, ""), "you")]
 
     def _judged(self, lesson: Lesson, cells: int) -> Iterable[Line]:
         """What a model said of how the trajectories behind the lesson ended, where one was asked."""

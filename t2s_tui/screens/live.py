@@ -160,7 +160,7 @@ class LiveScreen(RunActions, LessonActions):
     def _hints_of_state(self) -> list[Hint]:
         """What the run is waiting for, or what can be done about its state."""
         state = self.feed.state
-        pauses = state in ("running", "starting") or self.feed.waits_for_endpoint
+        pauses = state in ("running", "starting") or self.feed.goes_on_by_itself
         first = [Hint("space", "pause" if pauses else "go on")]
         first += [Hint("P", "pause now")] if state == "pausing" and not self.feed.view.at_once else []
         if state in ("lost", "finished", "incomplete", "stopped", "failed"):

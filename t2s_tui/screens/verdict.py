@@ -106,7 +106,8 @@ class VerdictText(Reader):
         mark = self.look.mark(decision)
         facts = [f"looks at validation: {table['looks']}"] if table.get("looks", 1) != 1 else []
         facts += [f"about {table['more_needed']} more tasks needed to decide"] if table.get("more_needed") else []
-        facts += [f"on candidate {table['side']}"] if table.get("side", "s0") not in ("", "s0") else []
+        side = str(table.get("side", ""))
+        facts += [f"on candidate {side}"] if side not in ("", "s0") and side not in sentence else []
         return [
             row(Span(f"  {self.look.glyph(decision)} {mark.word.upper()}", f"{mark.ink}+bold")),
             BLANK,

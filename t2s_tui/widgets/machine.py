@@ -9,6 +9,7 @@ from t2s_tui.narrate import brief, turned
 from t2s_tui.text import clock, count, fit, money, plural, safe, wrap
 from t2s_tui.widgets.canvas import BLANK, Line, Span, row
 from t2s_tui.widgets.reader import Reader
+from t2s_tui.widgets.workers import away, sums, table
 
 SHOWN = 50
 
@@ -33,7 +34,9 @@ class Machine(Reader):
         notes = [*self._figures(cells), BLANK]
         notes += self._texts("Waiting to try again", self._waiting(), "bad", cells)
         notes += self._texts("Endpoints", self._endpoints(), "bad", cells)
+        notes += self._texts("Nodes that do not work", away(self.feed.workers), "bad", cells)
         notes += self._texts("Failed; r tries again", self._failed(), "bad", cells)
+        notes += [*nodes, BLANK] if (nodes := table(self.look, self.feed.workers, cells)) else []
         notes += self._texts("Settings changed", [turned(event) for event in self.feed.view.turned], "text", cells)
         notes += self._texts("Needs a look", self.feed.view.flagged[-200:], "bad", cells)
         notes += self._texts("Notes", self.feed.view.notes[-200:], "text", cells)
@@ -58,6 +61,7 @@ class Machine(Reader):
                 "calls",
                 [Span(f"{use.calls}", "text"), Span(f"  {use.retries} retried", "dim"), self._rejects(use.rejects)],
             ),
+            *zip(("workers", ""), sums(self.look, self.feed.workers), strict=False),
             ("engine", [Span(self._engine(), "text"), self._life()]),
         ]
         rows += [("cost", [Span(money(use.cost), "text")])] if use.cost is not None else []

@@ -24,8 +24,8 @@ INKS = {
 }
 SAID = {"failed": "bad", "retrying": "bad", "running": "text"}
 """The ink of what somebody said, by state."""
-SIDES = {"base": "old", "s0": "new"}
-"""Whose skill is tried: the first one, or the candidate."""
+SIDES = {"base": "old", "s0": "new", "s0-rules": "rule", "s0-examples": "case"}
+"""Whose skill is tried: the first one, the candidate, or one that carries rules or examples alone."""
 SORTS = ("state", "time", "tokens", "name")
 
 
@@ -218,5 +218,5 @@ def short(unit: str) -> str:
     split, found, rest = unit.partition("-")
     if not found or split not in ("validation", "test"):
         return unit
-    side, _, task = rest.partition("-")
+    side, _, task = rest.rpartition("-")  # a side may be called s0-examples
     return f"{SIDES.get(side, side)} {task}"

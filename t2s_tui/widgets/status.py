@@ -196,6 +196,9 @@ class EndpointLine(Canvas):
         lost = self.feed.view.lost
         if lost and self.feed.waits_for_endpoint:
             return [row(Span(f" {self.look.glyph('lost')} endpoint lost: {self.feed.view.endpoint_lost}", "bad"))]
+        if self.feed.waits_for_workers:
+            back = "; it goes on when one is there" if self.feed.goes_on_by_itself else ""
+            return [row(Span(f" {self.look.glyph('lost')} no worker is left{back}", "bad"))]
         limit = f"/{use.limit}" if use.limit else ""
         left = [
             Span(" in flight ", "dim"), Span(f"{right(f'{use.in_flight}{limit}', 5)}", "text"),
@@ -204,6 +207,8 @@ class EndpointLine(Canvas):
             Span(self.curve(list(self.feed.rates), 12 if cells < 100 else 24), "run"),
         ]  # fmt: skip
         faults = [Span(f"{plural(len(lost), 'endpoint')} lost  ", "bad")] if lost else []
+        away = sum(one.state == "lost" for one in self.feed.workers)
+        faults += [Span(f"{plural(away, 'node')} lost  ", "dim")] if away else []
         faults += self._waiting()
         if use.rejects and (cells >= 100 or not self.feed.retrying_at):
             faults.append(Span(f"rejects {use.rejects}  ", "dim"))

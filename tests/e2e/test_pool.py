@@ -72,6 +72,32 @@ def test_a_lost_endpoint_of_two_returns_to_work(shell: Shell) -> None:
     assert load_view(run).view.code == 0
 
 
+def test_one_of_four_endpoints_is_killed_and_started_again_and_nothing_is_lost(shell: Shell) -> None:
+    slow = ("--latency", 0.3, "--tokens-per-second", 150, "--slots", 2)
+    with scripted(*slow) as one, scripted(*slow) as two, scripted(*slow) as three:
+        with scripted(*slow) as goes:
+            given = ("run", "--skill", shell.skill(), "--traces", shell.traces(80), "--model", "scripted")
+            shell.t2s(*given, "--base-url", goes, "--also-url", one, two, "--also-url", three, "--detach")
+            run = shell.run()
+            wait_until(lambda: kinds(run).count("lesson.learned") > 8, 60, "some lessons")
+        wait_until(lambda: "endpoint.lost" in kinds(run), 30, "the loss")
+        with scripted("--port", goes.rpartition(":")[2].partition("/")[0]) as back:
+            wait_until(lambda: "endpoint.back" in kinds(run), 30, "the return")
+            wait_until(lambda: load_view(run).view.ended, 120, "the end")
+            served = [stats(url)["finished"] for url in (back, one, two, three)]
+    view, rows = load_view(run).view, paid(run)
+    assert (view.state, view.code) == ("finished", 0), view.why
+    assert min(served) > 0
+    assert len(told(run, e.EndpointLost)) == len(told(run, e.EndpointBack)) == 1
+    assert "run.paused" not in kinds(run)
+    assert not told(run, e.UnitFailed)
+    assert len(rows) == len(set(rows))
+    summary = shell.t2s("show", run.id, "--json").json
+    assert (summary["lessons"]["unaccounted"], summary["edits"]["unaccounted"]) == (0, 0)
+    assert summary["lessons"]["failed"] == 0
+    assert len({event.unit for event in told(run, e.UnitDone) if event.stage == "analyse"}) == 60  # those that failed
+
+
 def test_an_endpoint_that_is_dead_at_the_start_is_borne_where_another_one_answers(shell: Shell) -> None:
     with scripted() as url:
         done = shell.t2s(*words(shell, DEAD, "--also-url", url, "--json"))

@@ -10,11 +10,14 @@ import pytest
 from markdown_it import MarkdownIt
 
 from tests.browser import Page, chromium, find_chromium
-from tests.shell import Shell
-from tests.workspace.report_pages import Read, html_run, recorded, spoil_tasks
+from tests.shell import Shell, wait_until
+from tests.t2s_tui.evaluations import write_evaluation
+from tests.workspace.report_pages import PAYLOADS, Read, html_run, recorded, spoil_tasks
 from workspace.reports.html.gather import gather
 from workspace.reports.html.page import page
 from workspace.reports.markdown import COMMENT, markdown
+from workspace.runs.run import alive
+from workspace.runs.start import starter_skill
 
 browser_needed = pytest.mark.skipif(find_chromium() is None, reason="chromium is not installed")
 
@@ -73,6 +76,22 @@ def test_a_run_that_is_held_has_a_report_that_says_so(shell: Shell, fast: str) -
     assert "what is missing here" in words
     assert "Nothing has been merged yet." in words
     assert "There is no result yet" in words
+
+
+def test_an_evaluation_has_a_report_in_its_middle_and_at_its_end(shell: Shell, slow: str) -> None:
+    words = ["eval", "--domain", "house:date", "--skill", starter_skill("date"), "none", "--tasks", 6, "--limit", 2]
+    assert shell.t2s(*words, "--base-url", slow, "--model", "scripted", "--detach").code == 0
+    run = shell.run()
+    wait_until(lambda: len(list(run.path.glob("rounds/1/validation/*/t*.jsonl"))) >= 2, 60, "two tries")
+    assert shell.t2s("report", "last").code == 0
+    middle = Read((run.path / "report.html").read_text()).text
+    assert "Means so far" in middle and "The run goes on while you read" in middle
+    assert "Means so far" in shell.t2s("report", "last", "--markdown").out
+    wait_until(lambda: not alive(run), 60, "its end")
+    assert shell.t2s("report", "last").code == 0
+    end = Read((run.path / "report.html").read_text()).text
+    assert "Paired tests" in end and "Means so far" not in end
+    assert (run.path / "report.md").read_text() == shell.t2s("report", "last", "--markdown").out
 
 
 @pytest.mark.parametrize(
@@ -189,4 +208,25 @@ async def test_paper_is_white_and_shows_lessons_and_origins(tmp_path: Path, file
         )
         assert await shown.value("document.querySelector('.tip').checkVisibility()")
         assert not await shown.value("document.querySelector('nav').checkVisibility()")
+        assert (await shown.paper()).startswith(b"%PDF")
+
+
+@browser_needed
+@pytest.mark.parametrize(("width", "dark"), [(1400, False), (390, True)])
+async def test_the_page_of_a_hostile_evaluation_opens_offline_and_is_no_wider_than_the_window(
+    tmp_path: Path, width: int, dark: bool
+) -> None:
+    run = write_evaluation(tmp_path / "runs", said="".join(PAYLOADS))
+    file = tmp_path / "report.html"
+    file.write_text(page(gather(run)))
+    async with chromium(tmp_path) as browser:
+        shown = await browser.open(file, width=width, dark=dark)
+        assert (shown.complaints, shown.requests) == ([], [file.as_uri()])
+        assert not await _is_wide(shown)
+        assert await shown.value("document.querySelectorAll('main section').length") == 5
+        await shown.value("document.querySelector('#matrix td a').click()")
+        opened = "[...document.querySelectorAll('details[open]')].map((each) => each.id)"
+        assert await shown.value(opened) == ["task-c1-0"]
+        await shown.look(800, 1100, dark, "print")
+        assert await shown.value("getComputedStyle(document.documentElement).backgroundColor") == "rgb(255, 255, 255)"
         assert (await shown.paper()).startswith(b"%PDF")

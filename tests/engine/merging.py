@@ -20,9 +20,9 @@ from engine.llm.scripted.settings import Settings
 from engine.pause import Pause
 from engine.prompt import Prompts, copy_prompts
 from engine.record import Record
-from engine.sandbox.bench import Bench as Commands
 from engine.stages.merge import Outcome, consolidate
 from engine.window import Windows
+from engine.workers.local import LocalWorkers as Commands
 from workspace.edits.patch import AppendToSection, Edit, Patch
 from workspace.runs.journal import Journal
 from workspace.runs.live import LiveWriter
@@ -68,7 +68,7 @@ class Bench:
         config = Config.model_validate({"merge": merge})
         context = Context(
             run=self.run, config=config, emit=emit, crew=self.crew, desk=desk, prompts=Prompts(self.run.prompts),
-            domain=None, models=dict.fromkeys(ROLES, "scripted"), view=view, bench=Commands(config.sandbox),
+            domain=None, models=dict.fromkeys(ROLES, "scripted"), view=view, workers=Commands(config.sandbox),
         )  # fmt: skip
         self.seed = Seed(Round(context, 1, S0), 0)
 

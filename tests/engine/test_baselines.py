@@ -13,9 +13,10 @@ from engine.baselines.compare import NAMES, Asked, wanted
 from engine.baselines.costs import Cost, cost, making, measuring
 from engine.baselines.one_pass import parted
 from engine.baselines.sequential import batched
-from engine.baselines.table import Row, Test, spread, with_scores
+from engine.baselines.table import Row, with_scores
 from engine.baselines.text import below
 from workspace.errors import InputError
+from workspace.evidence.difference import Test, spread
 from workspace.runs import events as e
 from workspace.runs.events import Event, dump_event
 from workspace.runs.run import RunFolder

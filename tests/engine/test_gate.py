@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from engine.llm.gate import LEVEL_AGE, Gate, Recalled, Ticket
+from engine.llm.gate import LEVEL_AGE, PREFIX_AGE, Gate, Recalled, Ticket
 from engine.llm.lane import BURST_EVERY, LONG_PREFIX, PREFIX_WAIT, Call, Lane
 
 LONG = "the skill " * LONG_PREFIX
@@ -271,6 +271,113 @@ async def test_a_server_that_keeps_one_prefix_gets_one_at_a_time():
         assert order == [tickets[n].number for n in (0, 2, 4)]
         done.set()
     assert order[3:] == [tickets[n].number for n in (1, 3)]
+
+
+async def known_by(gate: Gate, lane: Lane, *prefixes: str) -> None:
+    """The endpoint of `lane` has read these, one after the other."""
+    for prefix in prefixes:
+        async with gate.admit(gate.ticket([lane], prefix=prefix)) as permit:
+            permit.spoke()
+
+
+async def test_calls_stay_with_the_endpoint_that_has_read_their_prefix_while_it_has_room():
+    lanes = [Lane("one", 10), Lane("two", 10)]
+    gate, done = Gate(lanes), asyncio.Event()
+    await known_by(gate, lanes[1], LONG)
+    async with asyncio.TaskGroup() as group:
+        for _ in range(3):
+            group.create_task(hold(gate, gate.ticket(prefix=LONG), [], done))
+        await settle()
+        assert [lane.in_flight for lane in lanes] == [0, 3]
+        for _ in range(12):
+            group.create_task(hold(gate, gate.ticket(prefix=LONG), [], done))
+        await settle()
+        assert lanes[0].in_flight == 1, "one reads it there as well, once the first one is clearly fuller"
+        done.set()
+
+
+async def test_an_endpoint_that_gets_room_takes_a_call_whose_prefix_it_has():
+    lanes = [Lane("one", 1), Lane("two", 1)]
+    gate, order, done = Gate(lanes), [], asyncio.Event()
+    done.set()
+    await known_by(gate, lanes[0], LONG + "a")
+    await known_by(gate, lanes[1], LONG + "b")
+    async with asyncio.TaskGroup() as group, gate.admit(gate.ticket(lanes[:1])), gate.admit(gate.ticket(lanes[1:])):
+        tickets = [gate.ticket(lanes[:1], prefix=LONG + name) for name in "bbaa"]
+        for ticket in tickets:
+            group.create_task(hold(gate, ticket, order, done))
+        await settle()
+        assert gate.queued == 4
+    assert order == [tickets[n].number for n in (2, 3, 0, 1)]
+
+
+async def test_who_has_waited_long_overtakes_whom_the_cache_fits():
+    gate, order, done = gate_of(1), [], asyncio.Event()
+    done.set()
+    await known_by(gate, gate.lanes[0], LONG)
+    async with asyncio.TaskGroup() as group, gate.admit(gate.ticket()):
+        old = gate.ticket(prefix=LONG + "other")
+        old = old._replace(since=old.since - PREFIX_AGE - 1, urgency=old.urgency + PREFIX_AGE + 1)
+        for ticket in (gate.ticket(prefix=LONG), old):
+            group.create_task(hold(gate, ticket, order, done))
+        await settle()
+    assert order[0] == old.number
+
+
+async def test_no_prefix_lets_a_call_overtake_a_higher_level():
+    gate, order, done = gate_of(1), [], asyncio.Event()
+    done.set()
+    await known_by(gate, gate.lanes[0], LONG)
+    async with asyncio.TaskGroup() as group, gate.admit(gate.ticket()):
+        tickets = [gate.ticket(level=1, turn=5, prefix=LONG), gate.ticket(level=2, prefix=LONG + "other")]
+        for ticket in tickets:
+            group.create_task(hold(gate, ticket, order, done))
+        await settle()
+    assert order == [tickets[1].number, tickets[0].number]
+
+
+async def test_what_a_lost_endpoint_had_in_its_cache_counts_no_more_when_it_is_back():
+    lanes = [Lane("one", 4), Lane("two", 4)]
+    gate, call = Gate(lanes), Call(LONG)
+    await known_by(gate, lanes[1], LONG)
+    assert (lanes[0].fits(call), lanes[1].fits(call)) == (0.0, 1.0)
+    gate.close_lane(lanes[1])
+    gate.reopen_lane(lanes[1])
+    assert lanes[1].fits(call) == 0.0
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_no_endpoint_is_idle_while_a_call_waits_that_it_could_take(seed: int):
+    dice, now = random.Random(seed), 0.0
+    lanes = [Lane(str(n), dice.randint(1, 4)) for n in range(4)]
+    gate = Gate(lanes, lambda: now)
+    waiting: dict[int, Ticket] = {}
+    inside: dict[int, asyncio.Event] = {}
+
+    async def call(ticket: Ticket) -> None:
+        waiting[ticket.number] = ticket
+        async with gate.admit(ticket) as permit:
+            del waiting[ticket.number]
+            done = inside[ticket.number] = asyncio.Event()
+            permit.spoke()
+            await done.wait()
+
+    async with asyncio.TaskGroup() as group:
+        for step in range(400):
+            now += 0.01
+            if inside and (step > 300 or dice.random() < 0.45):
+                inside.pop(dice.choice(list(inside))).set()
+            else:
+                some, prefix = dice.sample(lanes, dice.randint(1, 4)), LONG + dice.choice("abcdef")
+                ticket = gate.ticket(some, level=dice.randint(0, 2), turn=dice.randint(1, 4), prefix=prefix)
+                group.create_task(call(ticket))
+            await settle()
+            could = [(one, lane.name) for one in waiting.values() for lane in one.lanes if lane.has_room]
+            assert (could, gate.queued) == ([], len(waiting))
+        while inside:
+            inside.popitem()[1].set()
+            await settle()
+    assert (gate.in_flight, gate.queued) == (0, 0)
 
 
 # --- a failing endpoint ----------------------------------------------------------------------------------------------

@@ -187,6 +187,10 @@ def _more_events(run: RunFolder) -> None:
             e.ScoreMeasured(split="test", side=f"s{n}", task=text, status="pass", score=1.0),
             e.UsageCounted(calls=n, prompt=n, completion=n, lanes={text: (n, n + 1)}),
             e.BudgetReached(cap=text, limit=n, detail=text),
+            e.WorkerJoined(node=text, cores=n + 1, level=text, version=text),
+            e.WorkerJoined(node=f"lost {text}", cores=1),
+            e.WorkerLost(node=f"lost {text}", reason=text),
+            e.WorkerRefused(node=f"refused {text}", reason=text),
         ]
         found += [e.CallRetried(agent=agent, attempt=1, failure=text, reason=text, wait=1e6)] if n % 4 == 0 else []
         found += [e.AgentFailed(agent=agent, reason=text)] if n % 5 == 0 else []

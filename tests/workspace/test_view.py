@@ -187,3 +187,36 @@ def test_a_cap_holds_the_run_from_the_pause_to_the_resume() -> None:
     assert (held.short, held.held_by) == ("tokens", "budget")
     free = fold([e.RunResumed()], onto=held)
     assert (free.short, free.held_by, free.reached) == ("", "", {"tokens": 9.0})
+
+
+def test_a_node_is_what_was_last_heard_of_it() -> None:
+    view = fold(
+        [
+            e.WorkerJoined(node="a", cores=4, level="namespaces", version="1"),
+            e.WorkerJoined(node="b", cores=2, level="process", version="1"),
+            e.WorkerRefused(node="c", reason="it has version 0"),
+            e.WorkerCounted(node="a", sessions=9, busy=3),
+            e.WorkerCounted(node="b", sessions=5, busy=2),
+            e.WorkerLost(node="b", reason="its node left the cluster", sessions=5),
+            e.WorkerCounted(node="b", sessions=1, busy=1),
+        ]
+    )
+    told = [(row.node, row.state, row.cores, row.sessions, row.busy, row.reason) for row in view.workers.values()]
+    assert told == [
+        ("a", "working", 4, 9, 3, ""),
+        ("b", "lost", 2, 5, 0, "its node left the cluster"),
+        ("c", "refused", 0, 0, 0, "it has version 0"),
+    ]
+    back = fold([e.WorkerJoined(node="b", cores=2, level="process")], onto=view).workers["b"]
+    assert (back.state, back.reason, back.sessions) == ("working", "", 0)
+
+
+def test_a_new_engine_has_no_node_of_the_old_one_but_knows_which_were_used() -> None:
+    first = [e.WorkerJoined(node="a", cores=4), e.WorkerCounted(node="a", sessions=2, busy=1)]
+    view = fold([*first, e.WorkerRefused(node="c", reason="no sandbox"), e.RunResumed(fresh=True)])
+    assert {name: (row.state, row.busy, row.sessions) for name, row in view.workers.items()} == {"a": ("left", 0, 0)}
+
+
+def test_a_run_that_goes_on_under_the_same_engine_keeps_its_nodes() -> None:
+    view = fold([e.WorkerJoined(node="a", cores=4), e.RunPaused(why="person"), e.RunResumed()])
+    assert view.workers["a"].state == "working"

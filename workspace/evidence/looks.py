@@ -18,13 +18,14 @@ from workspace.files import read_lines, write_text
 from workspace.runs.run import RoundFolder, RunFolder
 
 FILE = "looks.jsonl"
+HeldSplit = Literal["validation", "test"]
 
 
 class Look(BaseModel):
     """What was looked at: digests of the skills, `how` they were tried (digest of model and sampling), task ids."""
 
     model_config = ConfigDict(frozen=True)
-    split: Literal["validation", "test"]
+    split: HeldSplit
     base: str
     candidates: tuple[str, ...]
     how: str

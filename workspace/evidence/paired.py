@@ -62,6 +62,15 @@ def bootstrap(differences: Sequence[float], seed: int, level: float = 0.95) -> I
     return Interval(means[cut], means[-1 - cut])
 
 
+def wilson(mean: float, count: int, level: float = 0.95) -> Interval:
+    """The interval of a mean of `count` scores in 0…1 (Wilson 1927). Scores between 0 and 1 spread no wider than
+    yes/no scores of the same mean, so for them it is a cautious one."""
+    z = NormalDist().inv_cdf(0.5 + level / 2)
+    spread = z * z / count
+    centre, half = mean + spread / 2, z * math.sqrt(mean * (1 - mean) / count + spread / (4 * count))
+    return Interval(max(0.0, (centre - half) / (1 + spread)), min(1.0, (centre + half) / (1 + spread)))
+
+
 def ceiling(differences: Sequence[float], level: float = 0.95) -> float:
     """The upper end of a cautious interval of the mean difference of scores in 0…1.
 

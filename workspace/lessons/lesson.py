@@ -40,7 +40,8 @@ class Quote(BaseModel):
 class Lesson(BaseModel):
     """What one trajectory (or a person) teaches: `claim` says what to do, `why` the mechanism behind it.
 
-    A lesson that a person edited counts as pinned, unless they set its status to `unpinned`.
+    A lesson that a person edited counts as pinned, unless they set its status to `unpinned`. One that `t2s ablate`
+    dropped has the author `ablation` until somebody takes it in again.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,7 +52,7 @@ class Lesson(BaseModel):
     why: str = ""
     kind: Kind = "failure"
     status: Literal["kept", "dropped", "pinned", "unpinned"] = "kept"
-    author: Literal["model", "human"] = "model"
+    author: Literal["model", "human", "ablation"] = "model"
     verified: bool = False
     quoted: bool = False
     trajectories: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from workspace.errors import ChangedMeanwhile, InputError, LessonInvalid, at
 from workspace.files import digest, read_bytes, read_text, remove, write_text
@@ -115,12 +115,14 @@ def save_edit(seed: SeedFolder, text: str, lesson: str, loaded: str) -> Loaded:
     return load(seed, lesson)
 
 
-def set_status(seed: SeedFolder, lesson: str, status: str) -> Loaded:
-    """Drop, pin or unpin a lesson without touching its words."""
+def set_status(seed: SeedFolder, lesson: str, status: str, author: Literal["human", "ablation"] = "human") -> Loaded:
+    """Drop, pin or unpin a lesson without touching its words; `author` is who does it."""
     now = load(seed, lesson)
     if status not in ("dropped", "pinned", "unpinned"):
         raise InputError(f"a lesson is dropped, pinned or unpinned, not {status!r}")
     changed = now.lesson.model_copy(update={"status": status, "base": now.digest})
+    if "ablation" in (author, changed.author):
+        changed = changed.model_copy(update={"author": author})
     write_text(seed.edits / f"{lesson}.toml", dump_lesson(changed))
     return load(seed, lesson)
 
@@ -199,7 +201,7 @@ def _as_tried(seed: SeedFolder, lesson: Lesson) -> Lesson:
 
 
 def _as_pinned(lesson: Lesson, edited: bool) -> Lesson:
-    if not edited:
+    if not edited or (lesson.author == "ablation" and lesson.status == "dropped"):
         return lesson
     status = "pinned" if lesson.status == "kept" else lesson.status
     return lesson.model_copy(update={"author": "human", "status": status})

@@ -144,7 +144,7 @@ def costs(right: int, without: int, tries: int) -> str:
 
 def trial_path(seed: SeedFolder, lesson: str) -> Path:
     """Where a lesson's trial stands."""
-    return seed.path / "trials" / f"{lesson}.toml"
+    return seed.trials / f"{lesson}.toml"
 
 
 def tells(lesson: Lesson) -> bool:

@@ -69,6 +69,11 @@ def put_aside(skill: Skill, edits: Sequence[Edit], name: Iterator[str], full: in
     return Aside(tuple(out), page, writers)
 
 
+def is_page(path: str) -> bool:
+    """Is it a page that `put_aside` makes or goes on with?"""
+    return re.fullmatch(rf"{FOLDER}/{STEM}(-\d+)?\.md", path) is not None
+
+
 def rule_section(skill: Skill) -> str | None:
     """The id of the first heading of SKILL.md whose title speaks of rules."""
     headings = [b for b in outline(skill.body).blocks if b.kind == "heading"]

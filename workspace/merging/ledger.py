@@ -62,11 +62,14 @@ def lesson_rows(
 ) -> list[Entry]:
     """One row for each lesson: the best fate among its edits, else why it has none."""
     by_edit = {entry.id: entry for entry in edits}
+    fates: dict[str, list[Entry]] = {}
+    for edit in proposed:
+        for lesson in edit.lessons if edit.id in by_edit else ():
+            fates.setdefault(lesson, []).append(by_edit[edit.id])
     rows: list[Entry] = []
     for lesson in lessons:
-        fates = [by_edit[e.id] for e in proposed if lesson in e.lessons and e.id in by_edit]
-        if fates:
-            best = min(fates, key=lambda entry: FATES.index(entry.state))
+        if lesson in fates:
+            best = min(fates[lesson], key=lambda entry: FATES.index(entry.state))
             rows.append(best.model_copy(update={"what": "lesson", "id": lesson}))
         elif lesson in losses:
             loss = losses[lesson]

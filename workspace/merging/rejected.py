@@ -14,6 +14,7 @@ from workspace.errors import T2SError
 from workspace.files import is_file, read_text
 from workspace.lessons.pool import load
 from workspace.merging.ledger import Fate, load_ledger
+from workspace.runs.decision import shown_sides
 from workspace.runs.run import RoundFolder, SeedFolder
 
 MOST = 12
@@ -30,7 +31,7 @@ class Rejected(NamedTuple):
 
 def rejected(rounds: Sequence[RoundFolder]) -> tuple[Rejected, ...]:
     """The newest `MOST` of all rounds given, each claim once, the last round first."""
-    seeds = [seed for folder in reversed(rounds) for seed in folder.seeds()]
+    seeds = [seed for folder in reversed(rounds) for seed in shown_sides(folder)]
     taken = {one.claim for seed in seeds for one in _of_seed(seed, TAKEN)}
     found: dict[str, Rejected] = {}
     for seed in seeds:

@@ -29,7 +29,8 @@ _WHERE = re.compile(r"(.+?):(\d+)(?:-(\d+))?")
 
 
 class Blamed(Origin):
-    """A line with its origin. `round` (0: the first skill, or nobody's) and `seed` say where `edit` and `lessons` are.
+    """A line with its origin. `round` (0: the first skill, or nobody's) and `seed` say where `edit` and `lessons` are,
+    `side` which candidate of these it is.
 
     `by` is `hand` for a line that the run did not make. `support` counts the tasks behind the edit, `reason` is
     what its merger said. `was_text` is what the edit took away, on the first line that it put in its place.
@@ -39,6 +40,7 @@ class Blamed(Origin):
     run: str = ""
     round: int = 0
     seed: int = 0
+    side: str = ""
     support: int = 0
     reason: str = ""
     was_text: str = ""
@@ -165,7 +167,7 @@ def _first_rows(run: RunFolder) -> Rows:
 
 
 def _origins(run: RunFolder, maker: Maker) -> list[Origin]:
-    path = run.round(maker.round).seed(maker.seed).provenance
+    path = maker.folder(run).provenance
     if not path.is_file():
         raise InputError(f"run {run.id} has no {path.relative_to(run.path)}; `t2s resume {run.id}` settles it again")
     return load_provenance(read_text(path), path)
@@ -176,7 +178,7 @@ def _edits(run: RunFolder, maker: Maker, origins: Sequence[Origin]) -> dict[str,
 
     Of one that is nowhere any more the support is not known.
     """
-    seed = run.round(maker.round).seed(maker.seed)
+    seed = maker.folder(run)
     edits = _in_patch(seed.patch)
     units = {name.rpartition("-E")[0] for name in {origin.edit for origin in origins} - {"", *edits}}
     for unit in sorted(unit for unit in units if "/" not in unit):
@@ -200,7 +202,10 @@ def _blamed(run: RunFolder, maker: Maker, origin: Origin, edits: Mapping[str, Ed
         return Blamed(**fields, run=run.id)
     edit = edits.get(origin.edit)
     support, reason = (len(edit.support), edit.reason) if edit else (0, "")
-    return Blamed(**fields, run=run.id, round=maker.round, seed=maker.seed, support=support, reason=reason)
+    return Blamed(
+        **fields, run=run.id, round=maker.round, seed=maker.folder(run).number, side=maker.side,
+        support=support, reason=reason,
+    )  # fmt: skip
 
 
 def _tell_what_went(lines: list[Blamed], s0: Skill | None, edits: Mapping[str, Edit]) -> None:

@@ -6,8 +6,10 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
+from workspace.carry import parse_side
 from workspace.errors import InputError, SkillError
 from workspace.reports.summary import first_skill, result_skill
+from workspace.runs.decision import sides_by_choice
 from workspace.runs.run import RunFolder, SeedFolder, runs_in
 from workspace.skills.skill import Skill, load_skill
 
@@ -15,10 +17,15 @@ LEAST_SHARED = 0.3  # of the lines: below, two skills of one name have little bu
 
 
 class Maker(NamedTuple):
-    """Candidate `seed` of `round`; round 0 is the run's first skill, which nothing in the run made."""
+    """Candidate `side` of `round` (s0, s0-examples, …); round 0 is the run's first skill, which nothing in the run
+    made."""
 
     round: int
-    seed: int = 0
+    side: str = "s0"
+
+    def folder(self, run: RunFolder) -> SeedFolder:
+        """What was settled and what it was settled from."""
+        return run.round(self.round).side(self.side)
 
 
 class Found(NamedTuple):
@@ -48,16 +55,19 @@ def folder_made_by(run: RunFolder, folder: Path) -> Maker:
     match inside:
         case ("skills", number, *_) if number.isdigit():
             return _accepted(run, int(number))
-        case ("rounds", number, seed, "candidate", *_) if number.isdigit() and seed[1:].isdigit():
-            return Maker(int(number), int(seed[1:]))
+        case ("rounds", number, side, "candidate", *_) if number.isdigit() and parse_side(side):
+            return Maker(int(number), side)
         case _:
             raise InputError(f"{folder} is in run {run.id} but none of its skills; they are in skills/ and rounds/")
 
 
 def maker_before(run: RunFolder, maker: Maker) -> Maker:
-    """Who made the S0 of `maker`'s round. What could not be validated goes on with its first candidate."""
+    """Who made the S0 of `maker`'s round. What could not be validated goes on with the candidate its verdict names."""
     before = maker.round - 1
-    return _accepted(run, before) if _only(run.skill(before)) or not before else Maker(before)
+    if _only(run.skill(before)) or not before:
+        return _accepted(run, before)
+    made = [side for side in sides_by_choice(run.round(before)) if _only(side.candidate)]
+    return Maker(before, made[0].name) if made else Maker(before)
 
 
 def s0_of(run: RunFolder, maker: Maker) -> Path | None:
@@ -65,7 +75,7 @@ def s0_of(run: RunFolder, maker: Maker) -> Path | None:
     before = maker_before(run, maker)
     if not before.round:
         return first_skill(run)
-    return _only(run.skill(before.round)) or _only(run.round(before.round).seed(before.seed).candidate)
+    return _only(run.skill(before.round)) or _only(before.folder(run).candidate)
 
 
 def share(one: Skill, other: Skill) -> float:
@@ -75,18 +85,15 @@ def share(one: Skill, other: Skill) -> float:
 
 
 def _accepted(run: RunFolder, number: int) -> Maker:
-    """The candidate of round `number` that is the accepted skill: the same text, or the most of it."""
+    """The candidate of round `number` that is the accepted skill: the same text, or the most of it; of equals the one
+    that the verdict is on, else the first."""
     folder = _only(run.skill(number))
-    seeds = run.round(number).seeds() if number else []
-    if not folder or len(seeds) < 2:
-        return Maker(number, _number(seeds[0]) if seeds else 0)
+    sides = sides_by_choice(run.round(number)) if number else []
+    if not folder or len(sides) < 2:
+        return Maker(number, sides[0].name) if sides else Maker(number)
     skill = load_skill(folder)
-    alike = {_number(s): share(skill, load_skill(c)) for s in seeds if (c := _only(s.candidate))}
-    return Maker(number, max(alike, key=lambda n: (alike[n], -n), default=0))
-
-
-def _number(seed: SeedFolder) -> int:
-    return int(seed.name[1:])
+    alike = {side.name: share(skill, load_skill(c)) for side in sides if (c := _only(side.candidate))}
+    return Maker(number, max(alike, key=lambda name: alike[name], default=sides[0].name))
 
 
 def _only(parent: Path) -> Path | None:

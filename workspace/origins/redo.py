@@ -21,11 +21,11 @@ _REPLY = '"role": "assistant"'
 
 
 class Done(NamedTuple):
-    """What one candidate of a round has behind it.
+    """What one seed of a round has behind it.
 
     patches, merges      the units whose result is on the disk
     settled              there is a candidate
-    validation, test     tries of that candidate on held-out tasks
+    validation, test     tries of its candidates on held-out tasks
     rounds               later rounds; they began from what this one made
     """
 
@@ -106,13 +106,13 @@ def redo_in(
 def done_so_far(run: RunFolder, round: int, seed: int) -> Done:
     """What candidate `seed` of `round` has behind it."""
     folder, mine = run.round(round), run.round(round).seed(seed)
-    judged = folder.verdict.is_file()
+    judged, sides = folder.verdict.is_file(), mine.sides()
     return Done(
         patches=_names(mine.patches),
         merges=_names(mine.tree) - {mine.plan.stem},
-        settled=mine.ledger.is_file(),
-        validation=_tries(folder.validation("validation", mine.name)) if judged else 0,
-        test=_tries(folder.validation("test", mine.name)) if judged else 0,
+        settled=any(side.ledger.is_file() for side in sides),
+        validation=sum(_tries(folder.validation("validation", side.name)) for side in sides) if judged else 0,
+        test=sum(_tries(folder.validation("test", side.name)) for side in sides) if judged else 0,
         rounds=tuple(number for each in run.rounds() if (number := int(each.path.name)) > round),
     )
 

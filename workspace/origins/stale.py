@@ -58,7 +58,7 @@ def due(run: RunFolder, round: RoundFolder, seed: SeedFolder, lessons: Iterable[
     stale = stale_units(seed, lessons)
     if not stale.units:
         return Redo()
-    return redo_in(run, int(round.path.name), int(seed.name.removeprefix("s")), stale.units, stale.new, stale.gone)
+    return redo_in(run, int(round.path.name), seed.number, stale.units, stale.new, stale.gone)
 
 
 def _version(seed: SeedFolder, lesson: str) -> str:

@@ -114,7 +114,7 @@ def estimate(config: Config, facts: Facts) -> Estimate:
     }
     if config.domain.name and not with_tools(config) and config.analysis.trials != 0:
         tries = _row("settle", analysed * LESSONS * TRIES, ROLE_PROMPT + facts.skill + TASK, "solver", seeds * rounds)
-        rows["settle"] = tries._replace(units=seeds * rounds)
+        rows["settle"] = tries._replace(units=seeds * rounds * len(config.verdict.carry))
     if with_tools(config):
         rows |= {stage: _in_turns(rows[stage], config.domain.turns) for stage in ("rollout", "validate")}
         rows["analyse"] = _in_turns(rows["analyse"], config.analysis.turns if config.analysis.tools else 1)
@@ -226,7 +226,8 @@ def _tries(config: Config) -> int:
     domain = config.domain
     if not domain.name or not domain.validation:
         return 0
-    return domain.validation * config.verdict.repeats * (1 + config.run.seeds) + 2 * domain.test
+    candidates = config.run.seeds * len(config.verdict.carry)
+    return domain.validation * config.verdict.repeats * (1 + candidates) + 2 * domain.test
 
 
 def _batch(patches: int, config: Config) -> int:

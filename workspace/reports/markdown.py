@@ -6,39 +6,42 @@ What models and traces wrote is made plain: no link, picture, mention, HTML or l
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from workspace.ablation import text
+from workspace.ablation.table import is_current, load_ablation
 from workspace.edits.unified import changed_files
 from workspace.errors import T2SError
 from workspace.merging.ledger import FATES, Entry
-from workspace.reports.matrix import load_matrix
-from workspace.reports.matrix_text import evaluation_markdown
+from workspace.reports.matrix_text import evaluation_head, evaluation_lists
+from workspace.reports.nodes import nodes_said
+from workspace.reports.plain import code, plain, seen
 from workspace.reports.summary import first_skill, ledger_rows, result_skill, summary, violation_rows
+from workspace.runs.evaluation import evaluation_of
 from workspace.runs.run import RunFolder
+from workspace.runs.view_rows import WorkerRow
 from workspace.skills.skill import load_skill
 
 COMMENT = 60_000
 """Characters of room: a comment on the usual hosts may have 65,536."""
 SPARE = 200
 LONGEST_DIFF = 30_000
-LONGEST_LINE = 600
 MOST_TASKS = 60
-_ACTS = re.compile(r"([\\*_\[\]|~#!&])")
-_REACHES = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=@)", re.IGNORECASE)
-_BREAK = "<!-- -->"
-"""Keeps what would become a link or a mention from being one, and is not shown."""
 
 
 def markdown(run: RunFolder, room: int | None = None) -> str:
     """The run on one page of at most `room` characters, lists in part and said so; None: all lists are whole. Raises
     `InputError` where its sums cannot be read."""
-    if matrix := load_matrix(run):
-        return evaluation_markdown(run, matrix)
+    if evaluation_of(run):
+        return _page(evaluation_head(run), evaluation_lists(run), (), room)
     head = list(_head(summary(run)))
-    lists = [*_contradictions(run), *_stayed_out(ledger_rows(run) or [])]
+    lists = [*_ablation(run), *_contradictions(run), *_stayed_out(ledger_rows(run) or [])]
     diff = list(_changes(run, LONGEST_DIFF if room is None else room // 2))
+    return _page(head, lists, diff, room)
+
+
+def _page(head: Sequence[str], lists: list[str], diff: Sequence[str], room: int | None) -> str:
     if room is not None:
         lists = _in_part(lists, room - sum(len(line) + 1 for line in (*head, *diff)) - SPARE)
     return "\n".join((*head, *lists, *diff)) + "\n"
@@ -53,27 +56,6 @@ def _in_part(lines: list[str], room: int) -> list[str]:
     return lines
 
 
-def plain(text: str, longest: int = LONGEST_LINE) -> str:
-    """Anybody's words on one line, without what Markdown, HTML or the host would act on."""
-    line = " ".join("".join(map(_seen, text)).split())
-    line = f"{line[:longest]}…" if len(line) > longest else line
-    line = _ACTS.sub(r"\\\1", line.replace("`", "'"))
-    return _REACHES.sub(_BREAK, line.replace("<", "&lt;"))
-
-
-def code(text: str, longest: int = 120) -> str:
-    """Anybody's words as code on one line."""
-    line = " ".join("".join(map(_seen, text)).split())
-    return f"`{line[:longest].replace('`', chr(39))}`" if line else ""
-
-
-def _seen(char: str) -> str:
-    """A character that can be seen; nothing for one that would act on those around it."""
-    if char.isprintable():
-        return char
-    return " " if char.isspace() else "" if unicodedata.category(char) in ("Cc", "Cf") else "\ufffd"
-
-
 def _head(table: dict[str, Any]) -> Iterator[str]:
     yield f"# {plain(table['skill'])}: {table['state']}"
     yield ""
@@ -83,6 +65,9 @@ def _head(table: dict[str, Any]) -> Iterator[str]:
         f"Run {code(table['id'])} with {plain(table['model'])}: {table['calls']} calls, {table['seconds']:.0f} s, "
         f"{tokens}{cost}."
     )
+    if nodes := nodes_said([WorkerRow.model_validate(row) for row in table["nodes"]]):
+        yield ""
+        yield f"Commands ran on a cluster: {plain(nodes)}."
     if table["why"]:
         yield ""
         yield f"It is {table['state']}: {plain(table['why'])}"
@@ -133,6 +118,30 @@ def _sums(table: Mapping[str, Any]) -> Iterator[str]:
         yield f"| {name} | {row[total]} | {' | '.join(str(row.get(fate, 0)) for fate in FATES)} |"
 
 
+def _ablation(run: RunFolder) -> Iterator[str]:
+    """Which lessons help, where somebody has measured it."""
+    try:
+        table = load_ablation(run)
+        current = table is not None and is_current(run, table)
+    except T2SError as error:
+        yield from ("", f"Which lessons help cannot be shown: {plain(str(error).replace(f'{run.path}/', ''))}")
+        return
+    if table is None:
+        return
+    yield from ("", "## Which lessons help", "")
+    if not current:
+        yield from ("This was measured with an earlier candidate: the lessons have changed since.", "")
+    yield f"{plain(text.title(table))}."
+    yield ""
+    yield f"| {' | '.join(text.HEADS)} |"
+    yield f"|{'---|' * len(text.HEADS)}"
+    yield from (f"| {' | '.join(map(plain, text.cells(row)))} |" for row in table.rows)
+    yield ""
+    yield from (f"- {plain(text.said(row))}" for row in table.rows)
+    yield ""
+    yield plain(" ".join(text.below(table)), COMMENT)
+
+
 def _contradictions(run: RunFolder) -> Iterator[str]:
     told = [row["message"] for row in violation_rows(run) if row["rule"] == "contradiction"]
     if told:
@@ -167,7 +176,7 @@ def _changes(run: RunFolder, longest: int) -> Iterator[str]:
 def _fenced(diff: str, longest: int) -> Iterator[str]:
     """Code whose fence is longer than any inside."""
     shown = diff[:longest].rstrip("\n")
-    shown = "\n".join("".join(map(_seen, line.replace("\t", "    "))) for line in shown.split("\n"))
+    shown = "\n".join("".join(map(seen, line.replace("\t", "    "))) for line in shown.split("\n"))
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", shown)), default=0))
     yield f"{fence}diff"
     yield shown

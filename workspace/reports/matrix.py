@@ -8,15 +8,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
-from statistics import NormalDist, fmean
+from statistics import fmean
 from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from workspace.errors import InputError
+from workspace.evidence.paired import wilson as wilson
 from workspace.files import is_file, read_text
 from workspace.json_text import parse_json
 from workspace.runs.evaluation import ComparedSkill, Evaluation, side_name
@@ -25,7 +25,6 @@ from workspace.score import MIN_PAIRS, Interval, verdict
 from workspace.settings.settings import Config
 
 FORMAT = 1
-LEVEL = 0.95
 MILLION = 1_000_000
 Scores = Mapping[str, tuple[float, ...]]
 Found = Literal["better", "worse", "undecided", "means only"]
@@ -125,15 +124,6 @@ def matrix_of(plan: Evaluation, config: Config, measured: Mapping[str, CellData]
         ),
         notes=tuple(few if len(tasks) < MIN_PAIRS and plan.comparisons else ()),
     )
-
-
-def wilson(mean: float, count: int, level: float = LEVEL) -> Interval:
-    """The interval of a mean of `count` scores in 0…1 (Wilson 1927). Scores between 0 and 1 spread no wider than
-    yes/no scores of the same mean, so for them it is a cautious one."""
-    z = NormalDist().inv_cdf(0.5 + level / 2)
-    spread = z * z / count
-    centre, half = mean + spread / 2, z * math.sqrt(mean * (1 - mean) / count + spread / (4 * count))
-    return Interval(max(0.0, (centre - half) / (1 + spread)), min(1.0, (centre + half) / (1 + spread)))
 
 
 def load_matrix(run: RunFolder) -> Matrix | None:

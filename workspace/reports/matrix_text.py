@@ -7,7 +7,10 @@ from typing import NamedTuple
 
 from workspace.files import write_text
 from workspace.reports.matrix import Cell, Comparison, Matrix, load_matrix
-from workspace.runs.run import RunFolder
+from workspace.reports.plain import code, plain
+from workspace.reports.so_far import SoFar, load_so_far
+from workspace.reports.summary import state_name, why
+from workspace.runs.run import RunFolder, load_view
 
 NAMED = 12
 """Tries without a score whose reasons are told."""
@@ -39,7 +42,7 @@ def matrix_lines(matrix: Matrix, width: int = 100) -> list[str]:
 
 def matrix_tables(matrix: Matrix) -> list[Table]:
     """Means, paired tests (where there are any) and use, as tables."""
-    rows = [[one.name, *(_mean(matrix.cell(one.name, m)).strip() for m in matrix.models)] for one in matrix.skills]
+    rows = [[one.name, *(_whole(matrix, matrix.cell(one.name, m)) for m in matrix.models)] for one in matrix.skills]
     tests = [
         [c.model, f"{c.skill} against {c.against}", _points(c), _p(c), c.found, str(len(c.fixed)), str(len(c.broken))]
         for c in matrix.comparisons
@@ -50,23 +53,64 @@ def matrix_tables(matrix: Matrix) -> list[Table]:
     return [*tables, Table("What each cell used", USED, [_use_row(cell) for cell in matrix.cells])]
 
 
+def so_far_table(cells: Sequence[SoFar]) -> Table:
+    """What an evaluation has measured until now; before its end there are no intervals and no tests."""
+    rows = [
+        (c.skill, c.model, "not yet" if c.mean is None else f"{100 * c.mean:.1f} %", str(c.tasks), _tries(c))
+        for c in cells
+    ]
+    return Table("Means so far, without intervals and tests", ("skill", "model", "mean", "tasks", "tries"), rows)
+
+
 def matrix_markdown(matrix: Matrix) -> list[str]:
     """The same as Markdown."""
-    lines = [*(f"{note}\n" for note in matrix.notes), *(f"{said}\n" for said in _authors(matrix))]
+    lines = [f"{plain(said)}\n" for said in (*matrix.notes, *(said.strip() for said in _authors(matrix)))]
     for table in matrix_tables(matrix):
-        lines += [f"{table.caption}.", "", *_grid(table), ""]
+        lines += _told(table)
     return lines
 
 
 def write_matrix_report(run: RunFolder) -> None:
     """Write `report.md` of an evaluation, if there is a table by now. Raises `InputError`, `DiskError`."""
-    if matrix := load_matrix(run):
-        write_text(run.report, evaluation_markdown(run, matrix))
+    if load_matrix(run):
+        write_text(run.report, "\n".join([*evaluation_head(run), *evaluation_lists(run)]) + "\n")
 
 
-def evaluation_markdown(run: RunFolder, matrix: Matrix) -> str:
-    """The evaluation on one page."""
-    return "\n".join([f"# Evaluation `{run.id}`", "", *matrix_markdown(matrix)])
+def evaluation_head(run: RunFolder) -> list[str]:
+    """An evaluation in Markdown: how it stands, its tables; before its end the means so far. Raises `InputError`."""
+    view, matrix = load_view(run).view, load_matrix(run)
+    lines = [f"# Evaluation `{run.id}`: {state_name(view)}", ""]
+    if reason := why(run, view):
+        lines += [f"It is {state_name(view)}: {plain(reason)}", ""]
+    if matrix:
+        return [*lines, *matrix_markdown(matrix)]
+    return [*lines, *_told(so_far_table(load_so_far(run)))]
+
+
+def evaluation_lists(run: RunFolder) -> list[str]:
+    """What may be long: the tasks that each comparison fixed and broke, and the tries without a score."""
+    if (matrix := load_matrix(run)) is None:
+        return []
+    changed = [
+        f"- {plain(f'{one.model}: {name} by {one.skill} against {one.against}')}: {', '.join(map(code, tasks))}"
+        for one in matrix.comparisons
+        for name, tasks in (("broken", one.broken), ("fixed", one.fixed))
+        if tasks
+    ]
+    lost = [
+        f"- {plain(f'{cell.skill} with {cell.model}: {said}')}" for cell in matrix.cells for said in cell.lost[:NAMED]
+    ]
+    lines = ["## Tasks fixed and broken", "", *changed, ""] if changed else []
+    return [*lines, "## Tries without a score", "", *lost, ""] if lost else lines
+
+
+def _told(table: Table) -> list[str]:
+    return [f"{table.caption}.", "", *_grid(table), ""]
+
+
+def _tries(cell: SoFar) -> str:
+    failed = f", {cell.failed} failed" if cell.failed else ""
+    return f"{cell.done} of {cell.planned}{failed}"
 
 
 def _head(matrix: Matrix) -> str:
@@ -80,7 +124,7 @@ def _corrected(matrix: Matrix) -> str:
 
 
 def _grid(table: Table) -> list[str]:
-    head, *rest = (f"| {' | '.join(row)} |" for row in (table.heads, *table.rows))
+    head, *rest = (f"| {' | '.join(map(plain, row))} |" for row in (table.heads, *table.rows))
     return [head, f"|{'---|' * len(table.heads)}", *rest]
 
 
@@ -101,6 +145,12 @@ def _mean(cell: Cell | None) -> str:
         return "not measured"
     low, high = cell.interval
     return f"{100 * cell.mean:5.1f} % ({100 * low:.0f} … {100 * high:.0f})"
+
+
+def _whole(matrix: Matrix, cell: Cell | None) -> str:
+    """A mean with its tasks, where these are not all."""
+    some = f", {cell.tasks} tasks" if cell and cell.mean is not None and cell.tasks < matrix.tasks else ""
+    return f"{_mean(cell).strip()}{some}"
 
 
 def _comparisons(matrix: Matrix) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """What a run came to, in numbers: for `t2s show`, `t2s ls`, and the last line of `--json`. The keys are stable.
 
 Counted from three places: the folded view (units, calls, tokens), each seed's ledger (what became of every lesson and
-edit) and the round's verdict.
+edit; of several candidates of a seed in the one that the verdict is on) and the round's verdict.
 """
 
 from __future__ import annotations
@@ -19,8 +19,17 @@ from workspace.lessons.pool import lesson_ids
 from workspace.merging.ledger import FATES, Entry, load_ledger
 from workspace.released.brought import is_patch
 from workspace.reports.matrix import load_matrix
+from workspace.reports.nodes import node_rows
 from workspace.runs.assessment import judged_counts
-from workspace.runs.decision import candidate_of, judged_round, only_skill, read_decision, standing_word, stands
+from workspace.runs.decision import (
+    candidate_of,
+    judged_round,
+    only_skill,
+    read_decision,
+    shown_sides,
+    standing_word,
+    stands,
+)
 from workspace.runs.evaluation import evaluation_of
 from workspace.runs.events import Event, RunResumed, RunStarted, WishGranted, load_event
 from workspace.runs.journal import read_events
@@ -83,6 +92,7 @@ def summary(run: RunFolder) -> dict[str, Any]:
         "code": exit_code(view),
         "result": _result(run),
         "phases": phases(run),
+        "nodes": node_rows(view),
         "evaluation": matrix.model_dump(mode="json") if (matrix := load_matrix(run)) else None,
     }
 
@@ -220,7 +230,7 @@ def by_hand(run: RunFolder) -> dict[str, Any] | None:
 
 
 def _seeds(run: RunFolder) -> list[SeedFolder]:
-    return [seed for each in run.rounds() for seed in each.seeds()]
+    return [seed for each in run.rounds() for seed in shown_sides(each)]
 
 
 def read_ledger(file: Path) -> list[Entry]:

@@ -1,6 +1,7 @@
 """What the held-out tasks measured, task by task, and the transcripts behind it.
 
 sides(round)                 every candidate beside the baseline, on validation and test, from `scores.jsonl`
+measured_scores(round)       all that stands in `scores.jsonl`, by split and side
 tries_by_task(folder)        task -> the files of its tries
 """
 
@@ -65,6 +66,11 @@ class Side(NamedTuple):
 
 def sides(round: RoundFolder) -> tuple[Side, ...]:
     """Every candidate on every split that has been measured. Raises `InputError` with the line that is no score."""
+    return tuple(paired(measured_scores(round)))
+
+
+def measured_scores(round: RoundFolder) -> Mapping[tuple[str, str], Scores]:
+    """Split and side → task → scores. Raises `InputError` with the line that is no score."""
     found: dict[tuple[str, str], dict[str, tuple[float, ...]]] = {}
     lines = read_lines(round.scores) if round.scores.is_file() else ()
     for number, line in enumerate(lines, 1):
@@ -73,7 +79,7 @@ def sides(round: RoundFolder) -> tuple[Side, ...]:
             found.setdefault((str(row["split"]), str(row["side"])), {})[str(row["task"])] = _scores(row["scores"])
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"{round.scores}:{number}: not a line of scores") from error
-    return tuple(paired(found))
+    return found
 
 
 def tries_by_task(folder: Path) -> dict[str, list[Path]]:

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from workspace.errors import InputError
 from workspace.files import dump_toml, read_toml, remove, write_text
-from workspace.runs.run import RoundFolder, RunFolder
+from workspace.runs.run import RoundFolder, RunFolder, SeedFolder
 from workspace.skills.skill import load_skill
 
 Word = Literal["accept", "reject"]
@@ -52,9 +52,33 @@ def judged_round(run: RunFolder) -> RoundFolder | None:
 
 def candidate_of(round: RoundFolder) -> Path | None:
     """The folder of the round's candidate, of several the one that the verdict is on; None before there is one."""
-    chosen = str(read_toml(round.verdict).get("side", "")) if round.verdict.is_file() else ""
-    seeds = sorted(round.seeds(), key=lambda seed: seed.name != chosen)
-    return next((skill for seed in seeds if (skill := only_skill(seed.candidate))), None)
+    return next((skill for side in sides_by_choice(round) if (skill := only_skill(side.candidate))), None)
+
+
+def sides_by_choice(round: RoundFolder) -> list[SeedFolder]:
+    """The round's candidates, the one that the verdict is on first."""
+    chosen, sides = judged_side(round), round.sides()
+    return sorted(sides, key=lambda side: side.name != chosen)
+
+
+def judged_side(round: RoundFolder) -> str:
+    """The name of the candidate that the verdict is on; empty before there is one."""
+    return str(read_toml(round.verdict).get("side", "")) if round.verdict.is_file() else ""
+
+
+def shown_sides(round: RoundFolder) -> list[SeedFolder]:
+    """One candidate of each seed, for whoever counts its lessons once: the one that the verdict is on, else the first
+    that is settled."""
+    return [shown_side(round, seed) for seed in round.seeds()]
+
+
+def shown_side(round: RoundFolder, seed: SeedFolder) -> SeedFolder:
+    """The candidate of one seed that is shown; the folder of the seed itself before one is settled."""
+    sides = [side for side in seed.sides() if side.ledger.is_file()]
+    if len(sides) < 2:
+        return sides[0] if sides else seed
+    chosen = judged_side(round)
+    return next((side for side in sides if side.name == chosen), sides[0])
 
 
 def only_skill(parent: Path) -> Path | None:

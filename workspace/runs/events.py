@@ -78,7 +78,7 @@ class RunPausing(Event):
 
 
 class RunPaused(Event):
-    """`why` is person, hold:STAGE, budget, endpoint or lesson."""
+    """`why` is person, hold:STAGE, budget, endpoint, workers or lesson."""
 
     kind = "run.paused"
     why: str
@@ -498,6 +498,40 @@ class EndpointLost(Event):
 class EndpointBack(Event):
     kind = "endpoint.back"
     endpoint: str
+
+
+class WorkerJoined(Event):
+    """A node of a cluster takes commands and verifiers from now on, on so many cores, in a sandbox of this level."""
+
+    kind = "worker.joined"
+    node: str
+    cores: int
+    level: str = ""
+    version: str = ""
+
+
+class WorkerRefused(Event):
+    kind = "worker.refused"
+    node: str
+    reason: str
+
+
+class WorkerLost(Event):
+    """A node is gone; what was at work in its `sessions` is done again elsewhere."""
+
+    kind = "worker.lost"
+    node: str
+    reason: str
+    sessions: int = 0
+
+
+class WorkerCounted(Event):
+    """How many work folders a node has, and how many commands and verifiers wait or run there."""
+
+    kind = "worker.counted"
+    node: str
+    sessions: int
+    busy: int
 
 
 class KnobTurned(Event):

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
+from workspace.carry import CARRIES, Carry, parse_side, side_name
 from workspace.errors import BusyError, InputError
 from workspace.files import changed_at, is_file, read_text, read_toml, size_of, write_text
 from workspace.json_text import parse_json
@@ -104,7 +105,7 @@ class RunFolder:
 
 
 class RoundFolder:
-    """One round: trajectories, a folder for each seed, and the verdict."""
+    """One round: trajectories, folders for each seed, and the verdict."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -147,9 +148,21 @@ class RoundFolder:
     def seeds(self) -> list[SeedFolder]:
         return [SeedFolder(f) for f in _numbered(self.path, "s")]
 
+    def side(self, name: str) -> SeedFolder:
+        """The folder of the candidate `name` (s0, s0-examples, …)."""
+        return SeedFolder(self.path / name)
+
+    def sides(self) -> list[SeedFolder]:
+        """Every candidate that may be there, seed by seed, the one that carries all first."""
+        return [side for seed in self.seeds() for side in seed.sides()]
+
 
 class SeedFolder:
-    """What one seed of a round made: lessons, patches, the tree and the candidate."""
+    """What one seed of a round made: lessons, patches, the tree and the candidate.
+
+    A candidate that carries less than all has a folder of its own beside it (`s0-examples`), where it is settled; its
+    lessons, patches and tree are those of `s0`.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -159,24 +172,49 @@ class SeedFolder:
         return self.path.name
 
     @property
+    def number(self) -> int:
+        """Of the seed."""
+        found = parse_side(self.name)
+        return found.seed if found else 0
+
+    @property
+    def carries(self) -> Carry:
+        found = parse_side(self.name)
+        return found.carries if found else "all"
+
+    @property
+    def made(self) -> Path:
+        """The folder with all that was made before candidates of this seed part."""
+        return self.path if self.carries == "all" else self.path.with_name(side_name(self.number))
+
+    def sides(self) -> list[SeedFolder]:
+        """The candidates of this seed that have a folder."""
+        found = [SeedFolder(self.path.with_name(side_name(self.number, carries))) for carries in CARRIES]
+        return [side for side in found if side.path.is_dir()]
+
+    @property
     def analyses(self) -> Path:
-        return self.path / "analyses"
+        return self.made / "analyses"
 
     @property
     def lessons(self) -> Path:
-        return self.path / "lessons"
+        return self.made / "lessons"
+
+    @property
+    def trials(self) -> Path:
+        return self.made / "trials"
 
     @property
     def edits(self) -> Path:
-        return self.path / "edits"
+        return self.made / "edits"
 
     @property
     def patches(self) -> Path:
-        return self.path / "patches"
+        return self.made / "patches"
 
     @property
     def tree(self) -> Path:
-        return self.path / "tree"
+        return self.made / "tree"
 
     @property
     def plan(self) -> Path:
@@ -185,7 +223,7 @@ class SeedFolder:
     @property
     def plan_before(self) -> Path:
         """The plan that somebody wants made anew; the new one takes its place."""
-        return self.path / "plan-before.toml"
+        return self.made / "plan-before.toml"
 
     @property
     def patch(self) -> Path:
@@ -211,6 +249,11 @@ class SeedFolder:
     def candidate(self) -> Path:
         """The folder that holds the candidate skill's folder (named after the skill)."""
         return self.path / "candidate"
+
+    @property
+    def settled(self) -> tuple[Path, ...]:
+        """All that settling this candidate leaves; first the file without which it is settled again."""
+        return self.patch, self.candidate, self.diff, self.ledger, self.violations, self.provenance
 
 
 def _numbered(folder: Path, prefix: str = "") -> list[Path]:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 
 from workspace.runs import events as e
 from workspace.runs.events import STAGES, Event, Stage
-from workspace.runs.view_rows import AgentRow, EditRow, LessonRow, NodeRow, StageRow, Usage, Verdict
+from workspace.runs.view_rows import AgentRow, EditRow, LessonRow, NodeRow, StageRow, Usage, Verdict, WorkerRow
 from workspace.trajectory import Status
 
 State = Literal["starting", "running", "pausing", "paused", "finished", "incomplete", "stopped", "failed", "lost"]
@@ -52,6 +52,8 @@ class RunView(BaseModel):
     """Those of the outcomes that are a model's word."""
     scores: dict[str, dict[str, float]] = Field(default_factory=dict)
     usage: Usage = Field(default_factory=Usage)
+    workers: dict[str, WorkerRow] = Field(default_factory=dict)
+    """Nodes of a cluster by name; empty where commands run on the engine's machine."""
     lost: dict[str, str] = Field(default_factory=dict)
     """Endpoints that do not answer, with the reason."""
     reached: dict[str, float] = Field(default_factory=dict)
@@ -107,6 +109,8 @@ class RunView(BaseModel):
                 self._lessons(event)
             case "patch" | "merge" | "edit":
                 self._tree(event)
+            case "worker":
+                self._workers(event)
             case _:
                 self._rest(event)
 
@@ -144,11 +148,14 @@ class RunView(BaseModel):
                 pass
 
     def _forget_live_agents(self, event: Event) -> None:
-        """A new engine life has no calls of the old one in flight."""
+        """A new engine life has no calls of the old one in flight, and none of its workers."""
         gone = [a for a in self.agents.values() if a.state in ("queued", "running")]
         for agent in gone:
             del self.agents[agent.id]
         self.retrying, self.resting = {}, {}
+        self.workers = {name: row for name, row in self.workers.items() if row.used}
+        for worker in self.workers.values():
+            worker.state, worker.sessions, worker.busy, worker.seq = "left", 0, 0, event.seq
         for node in self.nodes.values():
             if node.state == "running":
                 node.state, node.seq = "waiting", event.seq
@@ -308,6 +315,24 @@ class RunView(BaseModel):
     ) -> None:
         row = self.edits.setdefault(edit, EditRow(id=edit, state=state, node=node))
         row.state, row.reason, row.seq = state, reason, seq
+
+    def _workers(self, event: Event) -> None:
+        match event:
+            case e.WorkerJoined(node=node):
+                self.workers[node] = WorkerRow(
+                    node=node, state="working", cores=event.cores, level=event.level, version=event.version,
+                    seq=event.seq,
+                )  # fmt: skip
+            case e.WorkerRefused(node=node):
+                row = self.workers.setdefault(node, WorkerRow(node=node, state="refused"))
+                row.state, row.reason, row.sessions, row.busy, row.seq = "refused", event.reason, 0, 0, event.seq
+            case e.WorkerLost(node=node) if row := self.workers.get(node):
+                row.state, row.reason, row.sessions, row.busy = "lost", event.reason, event.sessions, 0
+                row.seq = event.seq
+            case e.WorkerCounted(node=node) if (row := self.workers.get(node)) and row.state == "working":
+                row.sessions, row.busy, row.seq = event.sessions, event.busy, event.seq
+            case _:
+                pass
 
     def _rest(self, event: Event) -> None:
         match event:

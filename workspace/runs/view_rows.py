@@ -77,6 +77,28 @@ class NodeRow(BaseModel):
     seq: int = 0
 
 
+class WorkerRow(BaseModel):
+    """One node of a cluster. `cores` are those it gave this run (0: none yet), `sessions` the work folders it has, or
+    had when it was lost, `busy` the commands and verifiers that wait or run there. `reason`: why it is refused or lost;
+    `left`: an engine that is gone had it.
+    """
+
+    node: str
+    state: Literal["working", "refused", "lost", "left"]
+    cores: int = 0
+    level: str = ""
+    version: str = ""
+    sessions: int = 0
+    busy: int = 0
+    reason: str = ""
+    seq: int = 0
+
+    @property
+    def used(self) -> bool:
+        """Has it ever taken work?"""
+        return self.cores > 0
+
+
 class EditRow(BaseModel):
     """An edit that a merge wrote, or one that stayed out with its reason."""
 

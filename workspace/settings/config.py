@@ -75,7 +75,8 @@ BOTH_PRICES = "needs both prices: --price-prompt and --price-completion, or both
 # Ours as well, but read where they are needed; without this list T2S_MODELS would pass for a mistyped T2S_MODEL.
 OTHER_VARIABLES = frozenset({"T2S_LOCAL_KEY", "T2S_MODELS", "T2S_SHARED_DATA"})
 EITHER_OR = (("skill.path", "skill.create"), ("endpoint.base_url", "endpoint.local"))
-FOREIGN = ("domain.name", "domain.data", "sandbox.level", "sandbox.readable")  # what decides which commands see what
+# what decides which commands see what, and where
+FOREIGN = ("domain.name", "domain.data", "sandbox.level", "sandbox.readable", "workers.where")
 WHERE = ("base_url", "also", "api_key_env")  # what decides where a key goes
 PATHS = ("skill.path", "traces.paths", "traces.labels", "domain.data", "sandbox.readable", "run.runs")
 _CODE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+|.*:.*")
@@ -255,7 +256,7 @@ def _environment(env: Mapping[str, str], faults: list[str]) -> _Layer:
         if key in SETTINGS:
             # Lists of paths are written as PATH is, others (addresses hold colons) with blanks between.
             listed = env[name].split(os.pathsep if key in PATHS else None)
-            values[key] = listed if SETTINGS[key].default == () else env[name]
+            values[key] = listed if isinstance(SETTINGS[key].default, tuple) else env[name]
             places[key] = f"{name} in the environment"
         elif fault := unknown_variable(name, short):
             faults.append(fault)
@@ -331,6 +332,8 @@ def _runs(config: Config, origins: Mapping[str, str], layers: list[_Layer]) -> I
         yield f"{origins['sandbox.readable']} lets commands read {', '.join(config.sandbox.readable)}"
     if origins["sandbox.level"] in where and level in ("none", "process", "container"):
         yield f"{origins['sandbox.level']} sets the sandbox to {level}, which may hide less of this machine"
+    if origins["workers.where"] in where and config.workers.remote:
+        yield f"{origins['workers.where']} sends tasks and commands to {config.workers.where}"
 
 
 def _given_words(layer: _Layer, key: str) -> set[str]:

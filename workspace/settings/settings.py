@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, NamedTuple, cast, get_args
 
 from pydantic import AfterValidator, BaseModel, Field
 
+from workspace.carry import carried
 from workspace.settings.endpoint import Address, EndpointSettings, VariableName
 from workspace.settings.endpoint import TimeoutSettings as TimeoutSettings
 from workspace.settings.fields import Kind
@@ -23,6 +24,7 @@ from workspace.settings.fields import as_knob as _knob
 from workspace.settings.rule_names import switchable
 from workspace.settings.screen import ScreenSettings
 from workspace.settings.spending import PriceSettings, SpendingSettings
+from workspace.settings.workers import LOCAL, is_workers
 from workspace.stages import STAGES as STAGES
 from workspace.stages import Stage
 
@@ -205,6 +207,33 @@ class SandboxSettings(_Section):
     at_once: int = _knob(0, "Commands that run at once; 0: two a core.", ge=0)
 
 
+class WorkerSettings(_Section):
+    """Where commands and verifiers run: on this machine, or on the nodes of a Ray cluster."""
+
+    where: Annotated[str, AfterValidator(is_workers)] = _knob(
+        "local",
+        "Where commands and verifiers run: local, ray (the cluster of this machine, or one that is started), or "
+        "ray://HOST:PORT.",
+        flag="--workers",
+        env="T2S_WORKERS",
+        example="ray",
+    )
+    cpus: int = _knob(
+        0, "The most cores to take of a cluster; 0: all.", flag="--worker-cpus", env="T2S_WORKER_CPUS", ge=0
+    )
+    memory: int = _knob(1024, "Megabytes of a node's memory that each of its cores needs.", ge=1)
+
+    @property
+    def remote(self) -> bool:
+        """On a cluster?"""
+        return self.where != LOCAL
+
+    @property
+    def address(self) -> str:
+        """HOST:PORT of the cluster; empty for any on this machine."""
+        return self.where.partition("://")[2]
+
+
 class VerdictSettings(_Section):
     """When the evolved skill counts as better."""
 
@@ -214,6 +243,12 @@ class VerdictSettings(_Section):
     )
     repeats: int = _input(1, "Times each held-out task is tried with each skill.", flag="--repeats", ge=1)
     stop_early: bool = _input(True, "End validation as soon as its tasks decide, without more false verdicts.")
+    carry: Annotated[tuple[str, ...], AfterValidator(carried)] = _input(
+        ("all",),
+        "Candidates that are compared, by what they carry of the lessons: all (rules and examples), rules, examples.",
+        flag="--carry",
+        example=["all", "examples"],
+    )
 
 
 class RunSettings(_Section):
@@ -265,6 +300,7 @@ class Config(_Section):
     style: StyleSettings = StyleSettings()
     analysis: AnalysisSettings = AnalysisSettings()
     sandbox: SandboxSettings = SandboxSettings()
+    workers: WorkerSettings = WorkerSettings()
     verdict: VerdictSettings = VerdictSettings()
     run: RunSettings = RunSettings()
     budgets: BudgetSettings = BudgetSettings()

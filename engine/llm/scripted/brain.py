@@ -20,6 +20,7 @@ from engine.llm.scripted.workers import worker
 
 _NEVER = re.compile(r"\b(?:never|do not|don't)\b", re.IGNORECASE)
 _SIDE = re.compile(rf"{_NEVER.pattern}|\(idea \d+\)", re.IGNORECASE)
+_MISLEADS = re.compile(r"\bforget the forms of this house\b", re.IGNORECASE)
 _EXAMPLES = re.compile(r"^#+ Examples\s*$.*?(?=^#|\Z)", re.MULTILINE | re.DOTALL)
 
 
@@ -57,13 +58,14 @@ def answer(chat: Chat, useless: bool = False, books: Workbooks | None = None) ->
 
 
 def solver(chat: Chat, rules_only: bool = False) -> str:
-    """House questions: right when the skill carries the convention, else as the question words it."""
+    """House questions: right when the skill carries the convention and no rule that spoils it, else as the question
+    words it."""
     question = chat.user.strip()
     family = family_of(question)
     if family is None:
         return sentence(question)
     skill = _EXAMPLES.sub("", chat.skill) if rules_only else chat.skill
-    if conventions(family).search(skill):
+    if conventions(family).search(skill) and not _MISLEADS.search(skill):
         return by_convention(question) or naive(question)
     return naive(question)
 

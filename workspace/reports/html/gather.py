@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar, cast
 
+from workspace.ablation.table import is_current, load_ablation
 from workspace.edits.patch import Patch, loads_patch
 from workspace.errors import T2SError
 from workspace.files import is_file, read_text, read_toml
@@ -18,13 +19,15 @@ from workspace.lessons.pool import load_pool
 from workspace.lessons.trials import Trial, tried
 from workspace.merging.ledger import Entry
 from workspace.merging.tree import load_plan
+from workspace.reports.html.compared import compared, pairings
 from workspace.reports.html.held_out import judged
 from workspace.reports.html.skill_diff import changed
-from workspace.reports.html.values import About, LeftOut, Lineup, Out, Part, Report, Told, Tree
+from workspace.reports.html.values import Ablated, About, LeftOut, Lineup, Out, Part, Report, Told, Tree
 from workspace.reports.html.words import without_login
-from workspace.reports.matrix import load_matrix
+from workspace.reports.nodes import nodes_said, used_nodes
 from workspace.reports.spending import spending
 from workspace.reports.summary import read_ledger, result_skill, state_name, summary, violation_rows, why
+from workspace.runs.decision import shown_sides
 from workspace.runs.run import RunFolder, SeedFolder, load_view
 from workspace.runs.view import RunView
 
@@ -44,7 +47,9 @@ def gather(run: RunFolder) -> Report:
         left_out=read_part(run, lambda: _left_out(run)),
         spending=read_part(run, lambda: spending(run, view)),
         settings=read_part(run, lambda: tuple(_flat(_config(run)))),
-        matrix=read_part(run, lambda: load_matrix(run)),
+        ablated=read_part(run, lambda: _ablated(run)),
+        compared=read_part(run, lambda: compared(run, _config(run))),
+        pairings=read_part(run, lambda: pairings(run)),
     )
 
 
@@ -81,6 +86,7 @@ def _about(run: RunFolder, view: RunView) -> About:
         endpoint=view.endpoint,
         source=view.source,
         domain=view.domain,
+        nodes=nodes_said(used_nodes(view)),
         version=str(head.get("version", "")),
         began=view.began,
         seconds=view.active,
@@ -95,6 +101,7 @@ def _about(run: RunFolder, view: RunView) -> About:
         notes=(*faults, *view.notes),
         rounds=len(run.rounds()),
         seeds=max((len(each.seeds()) for each in run.rounds()), default=0),
+        sides=max((sum(side.ledger.is_file() for side in each.sides()) for each in run.rounds()), default=0),
         result=str(inside) if inside else "",
         standing="" if inside is None else "accepted" if inside.parts[0] == "skills" else "candidate",
     )
@@ -102,8 +109,8 @@ def _about(run: RunFolder, view: RunView) -> About:
 
 def _candidates(run: RunFolder) -> Iterator[tuple[Lineup, SeedFolder]]:
     for each in run.rounds():
-        for seed in each.seeds():
-            yield Lineup(int(each.path.name), int(seed.name[1:])), seed
+        for side in shown_sides(each):
+            yield Lineup(int(each.path.name), side.number), side
 
 
 # --- lessons ------------------------------------------------------------------------------------------------------
@@ -139,6 +146,11 @@ def _of_trial(trial: Trial) -> str:
     own = f"; {mended}" if trial.own and trial.own.before == "fail" else ""
     told = "; its words hold the answer" if trial.told else ""
     return f"tried on {tries} task{'s' * (tries != 1)}: fixes {trial.fixed} others, breaks {trial.broken}{own}{told}"
+
+
+def _ablated(run: RunFolder) -> Ablated | None:
+    table = load_ablation(run)
+    return Ablated(table, is_current(run, table)) if table else None
 
 
 # --- edits --------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any
 
 from workspace.errors import T2SError
 from workspace.files import read_text, read_toml, size_of
-from workspace.reports.html.values import Judged, TaskPair
+from workspace.reports.html.values import ALPHA, MIN_GAIN, Judged, TaskPair
 from workspace.reports.summary import by_hand, checked_verdict
 from workspace.reports.tries import BASE, Side, sides, tries_by_task
 from workspace.runs.decision import judged_round
@@ -20,7 +20,8 @@ LARGEST = 32_000_000
 """Bytes of a transcript that is read."""
 MOST_PAIRS = 200
 """Tasks whose transcripts are shown; the names of all others are."""
-ALPHA = MIN_GAIN = 0.05
+Files = Mapping[str, list[Path]]
+"""Task → the files of its tries."""
 
 
 def judged(run: RunFolder, config: Mapping[str, Any]) -> tuple[Judged, ...]:
@@ -44,19 +45,24 @@ def _judged(run: RunFolder, round: RoundFolder, settings: Mapping[str, Any]) -> 
         float(settings.get("min_gain", MIN_GAIN)), sides(round), hand=hand,
     )  # fmt: skip
     side = chosen(row)
-    return row._replace(pairs=tuple(_pairs(round, side))) if side else row
+    return row._replace(pairs=_of_round(round, side)) if side else row
 
 
 def _verdict(round: RoundFolder) -> Verdict | None:
     return checked_verdict(read_toml(round.verdict), round.verdict) if round.verdict.is_file() else None
 
 
-def _pairs(round: RoundFolder, side: Side) -> Iterator[TaskPair]:
-    """Broken tasks come first: they are what a reader must look at."""
+def _of_round(round: RoundFolder, side: Side) -> tuple[TaskPair, ...]:
     base, mine = (tries_by_task(round.validation(side.split, name)) for name in (BASE, side.name))
+    return tuple(changed_pairs(side, base, mine))
+
+
+def changed_pairs(side: Side, base: Files, mine: Files, most: int = MOST_PAIRS) -> Iterator[TaskPair]:
+    """The tasks that changed, with the tries in these files. Broken tasks come first: they are what a reader must look
+    at."""
     groups = side.groups()
     rows = [(state, task) for state in ("broken", "fixed") for task in groups[state]]
-    for state, task in rows[:MOST_PAIRS]:
+    for state, task in rows[:most]:
         before, after = side.means(task)
         yield TaskPair(
             task, "fixed" if state == "fixed" else "broken", before, after,

@@ -10,33 +10,44 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from workspace.files import read_text
 from workspace.reports.html.markup import Html, script_or_style, tag
 from workspace.reports.html.sections.diff import diff
-from workspace.reports.html.sections.ending import cost, settings
+from workspace.reports.html.sections.ending import cost, settings, used
 from workspace.reports.html.sections.left_out import left_out
 from workspace.reports.html.sections.lessons import lessons
+from workspace.reports.html.sections.matrix import matrix
 from workspace.reports.html.sections.summary import head, summary
 from workspace.reports.html.sections.tasks import tasks
 from workspace.reports.html.sections.tree import tree
 from workspace.reports.html.sections.verdict import verdict
 from workspace.reports.html.values import Report
+from workspace.runs.evaluation import KIND
 
 HERE = Path(__file__).parent
-CONTENTS = (
-    ("summary", "Summary"),
-    ("verdict", "Verdict"),
-    ("tasks", "Tasks fixed and broken"),
-    ("diff", "What changed"),
-    ("lessons", "Lessons"),
-    ("tree", "Merge tree"),
-    ("left-out", "Left out"),
-    ("cost", "Cost"),
-    ("settings", "Settings"),
+Section = Callable[[Report], Html | None]
+OF_A_RUN: tuple[tuple[str, str, Section], ...] = (
+    ("summary", "Summary", summary),
+    ("verdict", "Verdict", verdict),
+    ("tasks", "Tasks fixed and broken", tasks),
+    ("diff", "What changed", diff),
+    ("lessons", "Lessons", lessons),
+    ("tree", "Merge tree", tree),
+    ("left-out", "Left out", left_out),
+    ("cost", "Cost", cost),
+    ("settings", "Settings", settings),
 )
-"""The table of contents, in the order of the page."""
+"""Anchor, name in the table of contents and maker of each section, in the order of the page."""
+OF_AN_EVALUATION: tuple[tuple[str, str, Section], ...] = (
+    ("summary", "Summary", summary),
+    ("matrix", "Comparison", matrix),
+    ("tasks", "Tasks fixed and broken", tasks),
+    ("cost", "Cost", used),
+    ("settings", "Settings", settings),
+)
 
 
 def page(report: Report) -> str:
@@ -71,18 +82,16 @@ def _head(report: Report, style: str, script: str) -> Html:
 
 
 def _body(report: Report, script: str) -> Html:
-    parts = [
-        summary(report), verdict(report), tasks(report), diff(report), lessons(report), tree(report),
-        left_out(report), cost(report), settings(report),
-    ]  # fmt: skip
-    shown = {name for (name, _), part in zip(CONTENTS, parts, strict=True) if part}
+    sections = OF_AN_EVALUATION if report.about.kind == KIND else OF_A_RUN
+    parts = [(name, title, make(report)) for name, title, make in sections]
+    shown = [(name, title) for name, title, part in parts if part]
     skip = tag("a", "To the report", href="#summary", class_="skip")
-    main = tag("main", *parts, id="main")
+    main = tag("main", *(part for _, _, part in parts), id="main")
     foot = tag("footer", "Made by t2s from the run's own files. It loads nothing and sends nothing.")
     column = tag("div", head(report), main, foot, class_="column")
     return tag("body", skip, tag("div", _contents(shown), column, class_="page"), script_or_style("script", script))
 
 
-def _contents(shown: set[str]) -> Html:
-    items = (tag("li", tag("a", title, href=f"#{name}")) for name, title in CONTENTS if name in shown)
+def _contents(shown: Sequence[tuple[str, str]]) -> Html:
+    items = (tag("li", tag("a", title, href=f"#{name}")) for name, title in shown)
     return tag("nav", tag("p", "Contents", class_="side"), tag("ul", *items), aria_label="Contents")

@@ -6,18 +6,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
+from workspace.ablation.table import Ablation
 from workspace.edits.patch import Edit, Patch
 from workspace.lessons.lesson import Lesson
 from workspace.merging.ledger import Entry
 from workspace.merging.tree import Plan
 from workspace.origins.blame import Blamed
 from workspace.reports.matrix import Matrix
+from workspace.reports.so_far import SoFar
 from workspace.reports.spending import Spending
 from workspace.reports.tries import Side
 from workspace.score import Verdict
 from workspace.trajectory import Trajectory
 
 T = TypeVar("T")
+ALPHA = MIN_GAIN = 0.05
+"""Of a verdict, where a run's settings do not say."""
 
 
 class Part(NamedTuple, Generic[T]):
@@ -43,7 +47,8 @@ class About(NamedTuple):
     """The run in facts. `began`: wall-clock seconds, 0 where it has not; `seconds`: those of living engines.
 
     `result` is the path of its skill inside the run, `standing` what that skill is: accepted, candidate, or empty.
-    `counts`: `lessons`, `edits`, `units` as in the summary. `outcomes`: how its trajectories ended.
+    `counts`: `lessons`, `edits`, `units` as in the summary. `outcomes`: how its trajectories ended. `sides`: candidates
+    that a round settled, of each seed one or more. `nodes`: those of a cluster that ran its commands, in words.
     """
 
     id: str
@@ -55,6 +60,7 @@ class About(NamedTuple):
     endpoint: str = ""
     source: str = ""
     domain: str = ""
+    nodes: str = ""
     version: str = ""
     began: float = 0.0
     seconds: float = 0.0
@@ -69,6 +75,7 @@ class About(NamedTuple):
     notes: tuple[str, ...] = ()
     rounds: int = 0
     seeds: int = 0
+    sides: int = 0
     result: str = ""
     standing: str = ""
 
@@ -98,6 +105,26 @@ class Judged(NamedTuple):
     sides: tuple[Side, ...] = ()
     pairs: tuple[TaskPair, ...] = ()
     hand: Mapping[str, Any] | None = None
+
+
+class Pairing(NamedTuple):
+    """One comparison of an evaluation, task by task: `side` has the skill it stands `against` as its base."""
+
+    model: str
+    skill: str
+    against: str
+    side: Side
+    pairs: tuple[TaskPair, ...] = ()
+
+
+class Compared(NamedTuple):
+    """What an evaluation has: its table, None before its end; how far each cell is; the rule's thresholds as for a
+    verdict."""
+
+    matrix: Matrix | None
+    so_far: tuple[SoFar, ...] = ()
+    alpha: float = ALPHA
+    min_gain: float = MIN_GAIN
 
 
 class Tree(NamedTuple):
@@ -172,6 +199,13 @@ class LeftOut(NamedTuple):
     violations: tuple[Mapping[str, Any], ...] = ()
 
 
+class Ablated(NamedTuple):
+    """What leaving out lessons does; `current`: the candidate is still the one that the table is about."""
+
+    table: Ablation
+    current: bool
+
+
 class Report(NamedTuple):
     """Everything on the page."""
 
@@ -184,4 +218,6 @@ class Report(NamedTuple):
     left_out: Part[LeftOut] = Part()
     spending: Part[Spending] = Part()
     settings: Part[tuple[tuple[str, str], ...]] = Part()
-    matrix: Part[Matrix | None] = Part()
+    ablated: Part[Ablated | None] = Part()
+    compared: Part[Compared] = Part()
+    pairings: Part[tuple[Pairing, ...]] = Part()

@@ -6,8 +6,10 @@ from workspace.reports.html.markup import Child, Html, join, tag
 from workspace.reports.html.sections.parts import dim, fault, fold, section, table, words
 from workspace.reports.html.values import Report
 from workspace.reports.html.words import count, duration, money
+from workspace.reports.matrix import Cell
 
 MOST_SETTINGS = 400
+PRICELESS = " No price is set under [prices], so no cost is told."
 
 
 def cost(report: Report) -> Html:
@@ -26,11 +28,30 @@ def cost(report: Report) -> Html:
     rows.append(["all", *totals, duration(about.seconds), money(about.cost)])
     heads = ["stage", "calls", "tokens read", "tokens written", "time", "cost"]
     said = "Tokens as the endpoint counted them; stages overlap, so their times are not a sum."
-    priced = "" if about.cost is not None else " No price is set under [prices], so no cost is told."
+    priced = "" if about.cost is not None else PRICELESS
     skipped = f" {count(used.skipped, 'line')} of the record of calls cannot be read." if used.skipped else ""
     return section(
         "cost", "Cost", table("What each stage used", heads, rows, kind="numbers sums"), dim(said + priced + skipped)
     )
+
+
+def used(report: Report) -> Html:
+    """What each cell of an evaluation used; before there is a table, what the whole has used until now."""
+    found = report.compared.value
+    if found is None or found.matrix is None:
+        return cost(report)
+    heads = ["skill", "model", "tries", "reused", "calls", "tokens read", "tokens written", "time", "cost"]
+    rows = [_of_cell(cell) for cell in found.matrix.cells]
+    said = "Time is that of the calls, added up. Reused tries were made by another run and are told with their use."
+    priced = "" if all(cell.cost is not None for cell in found.matrix.cells) else PRICELESS
+    return section("cost", "Cost", table("What each cell used", heads, rows, kind="numbers matrix"), dim(said + priced))
+
+
+def _of_cell(cell: Cell) -> list[Child]:
+    use = cell.use
+    counts = (f"{n:,}" for n in (use.tries, use.reused, use.calls, use.prompt, use.completion))
+    names = (join(*words(name, 240)) for name in (cell.skill, cell.model))
+    return [*names, *counts, duration(use.seconds), money(cell.cost)]
 
 
 def settings(report: Report) -> Html:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from workspace.merging.ledger import FATES
 from workspace.reports.html.markup import Child, Html, join, tag
+from workspace.reports.html.sections.ablation import ablation
 from workspace.reports.html.sections.parts import chip, dim, fault, fold, listed, mark, section, sign, words
 from workspace.reports.html.values import Report, Told
 from workspace.reports.html.words import count
@@ -40,7 +41,7 @@ def lessons(report: Report) -> Html:
         dim(f"{left:,} more lessons are not shown; `t2s lessons {report.about.id} list` names all.") if left else None
     )
     groups = (_group(state, group, names, report, room) for state, group in _by_fate(rows).items())
-    return section("lessons", "Lessons", wrong, tag("div", *groups, class_="filtered"), more)
+    return section("lessons", "Lessons", wrong, ablation(report), tag("div", *groups, class_="filtered"), more)
 
 
 def _key(told: Told) -> Key:
@@ -83,7 +84,7 @@ def _marks(told: Told) -> Iterator[Child]:
         yield chip(state)
     if told.edited or lesson.author == "human":
         yield " "
-        yield tag("span", "by a person", class_="chip run")
+        yield tag("span", "by an ablation" if lesson.author == "ablation" else "by a person", class_="chip run")
 
 
 def _body(told: Told, room: int) -> Iterator[Child]:

@@ -43,6 +43,12 @@ MARKS = {
     "broken": Mark("▼", "broken", "bad"),
     "right": Mark("●", "right both times", "dim"),
     "wrong": Mark("○", "wrong both times", "dim"),
+    "better": Mark("✓", "better", "ok"),
+    "worse": Mark("✕", "worse", "bad"),
+    "means only": Mark("–", "means only", "dim"),
+    "helps": Mark("▲", "helps", "ok"),
+    "hurts": Mark("▼", "hurts", "bad"),
+    "cannot be told": Mark("?", "cannot be told", "dim"),
     "verified": Mark("✓", "verified", "ok"),
     "pinned": Mark("◆", "pinned", "run"),
 }

@@ -16,6 +16,7 @@ from workspace.reports.tries import STATES
 
 WIDE = 640
 LEFT, RIGHT = 150, 24
+WIDE_SMALL = 130
 ROW = 34
 STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 MOST_TICKS = 9
@@ -67,6 +68,16 @@ def intervals(effects: Sequence[Effect], min_gain: float) -> Html:
         *(_effect(effect, scale, 26 + ROW * n + ROW / 2) for n, effect in enumerate(effects)),
         viewBox=f"0 0 {WIDE} {foot + 40}", role="img", class_="plot",
     )  # fmt: skip
+
+
+def spread(mean: float, low: float, high: float) -> Html:
+    """A mean of 0…1 on a line from 0 to 1, with its interval as a bar."""
+    x = [round(5 + (WIDE_SMALL - 10) * min(1.0, max(0.0, value)), 1) for value in (low, mean, high)]
+    told = tag("title", f"{100 * mean:.1f} %, interval {100 * low:.0f} to {100 * high:.0f}")
+    line = tag("line", x1=5, x2=WIDE_SMALL - 5, y1=8, y2=8, class_="grid")
+    bar = tag("rect", x=x[0], y=4, width=max(1.0, round(x[2] - x[0], 1)), height=8, rx=4, class_="bar open")
+    point = tag("circle", cx=x[1], cy=8, r=4, class_="point open")
+    return tag("svg", told, line, bar, point, viewBox=f"0 0 {WIDE_SMALL} 16", role="img", class_="plot small")
 
 
 def dots(groups: dict[str, list[str]], links: dict[str, str]) -> Html:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from workspace.merging.ledger import FATES
@@ -9,6 +10,7 @@ from workspace.reports.html.markup import Child, Html, join, tag
 from workspace.reports.html.sections.parts import chip, facts, mark, note, section, table, words
 from workspace.reports.html.values import About, Report
 from workspace.reports.html.words import count, duration, moment, money, percent, points, short, without_login
+from workspace.runs.evaluation import KIND
 
 MOST_FAILURES = 50
 MOST_NOTES = 20
@@ -27,8 +29,9 @@ def head(report: Report) -> Html:
     """Title and state, above everything."""
     about = report.about
     title = tag("h1", *words(about.skill or "(no skill yet)", 400))
-    named = tag("p", f"{'Evaluation' if about.kind == 'eval' else 'Run'} ", tag("code", about.id), class_="dim")
-    return tag("header", title, named, tag("p", *_chips(report), class_="chips"), tag("p", _lead(about), class_="lead"))
+    named = tag("p", f"{'Evaluation' if about.kind == KIND else 'Run'} ", tag("code", about.id), class_="dim")
+    lead = _lead_of_evaluation(report) if about.kind == KIND else _lead(about)
+    return tag("header", title, named, tag("p", *_chips(report), class_="chips"), tag("p", lead, class_="lead"))
 
 
 def summary(report: Report) -> Html:
@@ -63,6 +66,21 @@ def _lead(about: About) -> str:
     return "; ".join(parts) + "." if parts else "Nothing has been learnt yet."
 
 
+def _lead_of_evaluation(report: Report) -> str:
+    """One sentence about what is compared, and what came out."""
+    found = report.compared.value
+    if found is None:
+        return "What it compares cannot be read."
+    cells = found.so_far
+    what = f"{count(len({c.skill for c in cells}), 'skill')} with {count(len({c.model for c in cells}), 'model')}"
+    if found.matrix is None:
+        return f"{what}: {sum(c.done for c in cells):,} of {count(sum(c.planned for c in cells), 'try', 'tries')} done."
+    kinds = Counter(one.found for one in found.matrix.comparisons)
+    told = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
+    tests = f"; {count(len(found.matrix.comparisons), 'comparison')}: {told}" if told else ""
+    return f"{what} on {count(found.matrix.tasks, 'task')}{tests}."
+
+
 def _unfinished(about: About) -> Html | None:
     said = WHY_UNFINISHED.get(about.state)
     if said is None:
@@ -80,8 +98,11 @@ def _figures(report: Report) -> Html:
     if last and last.difference is not None and last.n:
         change = f"{percent(last.baseline)} → {percent(last.candidate)}" if last.baseline is not None else ""
         figures.append((points(last.difference), f"points on {count(last.n, 'held-out task')}", change))
-    lessons = about.counts.get("lessons", {})
-    figures.append((f"{lessons.get('learned', 0):,}", "lessons", f"{lessons.get('in_skill', 0):,} in the skill"))
+    if about.kind == KIND:
+        figures += _of_cells(report)
+    else:
+        lessons = about.counts.get("lessons", {})
+        figures.append((f"{lessons.get('learned', 0):,}", "lessons", f"{lessons.get('in_skill', 0):,} in the skill"))
     figures.append((short(about.calls), "model calls", duration(about.seconds)))
     tokens = f"{short(about.prompt)} read, {short(about.completion)} written"
     figures.append((short(about.prompt + about.completion), "tokens", tokens))
@@ -90,14 +111,28 @@ def _figures(report: Report) -> Html:
     return tag("ul", *(_figure(*row) for row in figures), class_="figures")
 
 
+def _of_cells(report: Report) -> Iterator[tuple[str, str, str]]:
+    """The best cell of an evaluation, and its tries."""
+    found = report.compared.value
+    if found is None:
+        return
+    cells = found.matrix.cells if found.matrix else found.so_far
+    means = {f"{cell.skill[:40]} with {cell.model[:40]}": cell.mean for cell in cells if cell.mean is not None}
+    if means:
+        best = max(means, key=lambda name: means[name])
+        yield percent(means[best]), "best mean" if found.matrix else "best mean so far", best
+    yield f"{sum(cell.done for cell in found.so_far):,}", "tries", f"of {sum(c.planned for c in found.so_far):,}"
+
+
 def _figure(value: str, name: str, more: str) -> Html:
     return tag("li", tag("b", value), tag("span", name), tag("small", more) if more else None)
 
 
 def _facts(about: About) -> Iterator[tuple[str, Child]]:
     texts = (
-        ("Model", about.model), ("Endpoint", without_login(about.endpoint)), ("Learns from", about.source),
-        ("Tasks", about.domain),
+        ("Model", about.model), ("Endpoint", without_login(about.endpoint)),
+        ("Learns from", "" if about.kind == KIND else about.source), ("Tasks", about.domain),
+        ("Nodes", about.nodes),
     )  # fmt: skip
     yield from ((name, join(*words(value, 400))) for name, value in texts if value)
     if about.outcomes:
@@ -108,10 +143,17 @@ def _facts(about: About) -> Iterator[tuple[str, Child]]:
         yield "Judged", f"{', '.join(told)}: a model's word, not verified"
     yield "Began", moment(about.began) or "not yet"
     yield "Took", f"{duration(about.seconds)} of living engines"
-    if about.rounds > 1 or about.seeds > 1:
-        yield "Rounds", f"{count(about.rounds, 'round')}, {count(about.seeds, 'candidate')} in each"
+    if about.rounds > 1 or max(about.seeds, about.sides) > 1:
+        yield "Rounds", f"{count(about.rounds, 'round')}, {count(max(about.seeds, about.sides), 'candidate')} in each"
+    if about.kind == KIND:
+        yield from _version(about)
+        return
     result = {"accepted": "the accepted skill, ", "candidate": "a candidate that was not accepted, "}
     yield "Result", join(result[about.standing], tag("code", about.result)) if about.result else "none yet"
+    yield from _version(about)
+
+
+def _version(about: About) -> Iterator[tuple[str, Child]]:
     if about.version:
         yield "Made by", f"t2s {about.version}"
 

@@ -1,15 +1,17 @@
-"""The tasks that the candidate fixed or broke, each with what the agent did before and after, side by side."""
+"""The tasks that a skill fixed or broke beside another, each with what the agent did with either, side by side."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from workspace.reports.html.clip import SHORTEST, shares
 from workspace.reports.html.held_out import chosen
 from workspace.reports.html.markup import Child, Html, join, tag, weight
 from workspace.reports.html.sections.parts import chip, dim, fault, fold, listed, preformatted, section, sign, words
-from workspace.reports.html.values import Judged, Report, TaskPair
+from workspace.reports.html.values import Judged, Pairing, Report, TaskPair
 from workspace.reports.html.words import count, percent
+from workspace.reports.tries import Side
 from workspace.trajectory import Outcome, Step, Trajectory
 
 ROOM = 1_500_000
@@ -18,70 +20,107 @@ LARGEST = 30_000
 """Bytes of one transcript at most."""
 MOST_STEPS = 60
 MOST_TRIES = 5
-MOST_NAMES = 500
+MOST_NAMES, FEWEST_NAMES = 500, 10
+ALL_NAMES = 3_000
+"""Names of tasks that all comparisons share."""
 COST_OF_STEP = 90
 ROLES = {"user": "task", "agent": "agent", "tool": "tool", "system": "system"}
 
 
-def links(row: Judged) -> dict[str, str]:
-    """Where each task's transcripts stand."""
-    return {pair.task: f"#task-{row.round}-{n}" for n, pair in enumerate(row.pairs)}
+class Block(NamedTuple):
+    """The tasks of two skills beside each other. `place` names its transcripts on the page, `title` tells it apart
+    where there are several; `left` and `right` are what the skills are called."""
+
+    place: str
+    side: Side | None
+    pairs: tuple[TaskPair, ...]
+    title: str = ""
+    left: str = "First skill"
+    right: str = "Candidate"
+
+    def anchor(self, number: int) -> str:
+        """The name of the transcripts of a pair."""
+        return f"task-{self.place}-{number}"
+
+    @property
+    def links(self) -> dict[str, str]:
+        """Task → where its transcripts stand."""
+        return {pair.task: f"#{self.anchor(n)}" for n, pair in enumerate(self.pairs)}
+
+
+def of_round(row: Judged, several: bool = False) -> Block:
+    """A round of a run: what the candidate changed."""
+    return Block(str(row.round), chosen(row), row.pairs, f"Round {row.round}" if several else "")
+
+
+def of_pairing(pairing: Pairing, number: int) -> Block:
+    """A comparison of an evaluation."""
+    title = f"{pairing.model}: {pairing.skill} against {pairing.against}"
+    return Block(f"c{number}", pairing.side, pairing.pairs, title, pairing.against, pairing.skill)
 
 
 def tasks(report: Report) -> Html | None:
     """The section; None where nothing was measured."""
+    if report.judged.fault or report.pairings.fault:
+        return None  # told where the verdict or the comparison stands
     rows = [row for row in report.judged.value or () if row.sides]
-    if report.judged.fault or not rows:
+    blocks = [of_round(row, len(rows) > 1) for row in reversed(rows)]
+    blocks += [of_pairing(each, n) for n, each in enumerate(report.pairings.value or (), 1)]
+    if not blocks:
         return None
-    tries = sum(len(pair.base[:MOST_TRIES]) + len(pair.mine[:MOST_TRIES]) for row in rows for pair in row.pairs)
-    room = min(LARGEST, ROOM // max(1, tries))
-    several = len(rows) > 1
+    tries = sum(len(pair.base[:MOST_TRIES]) + len(pair.mine[:MOST_TRIES]) for block in blocks for pair in block.pairs)
+    share = _Share(min(LARGEST, ROOM // max(1, tries)), max(FEWEST_NAMES, min(MOST_NAMES, ALL_NAMES // len(blocks))))
     folded = tag("p", "The transcripts are folded on paper.", class_="paper dim")
-    return section("tasks", "Tasks fixed and broken", folded, *(_round(row, room, several) for row in reversed(rows)))
+    return section("tasks", "Tasks fixed and broken", folded, *(_block(block, share) for block in blocks))
 
 
-def _round(row: Judged, room: int, several: bool) -> Html:
-    heading = tag("h3", f"Round {row.round}") if several else None
-    side = chosen(row)
-    if side is None:
+class _Share(NamedTuple):
+    """What each gets of the page: bytes of one transcript, names of one list."""
+
+    room: int
+    names: int
+
+
+def _block(block: Block, share: _Share) -> Html:
+    heading = tag("h3", *words(block.title, 300)) if block.title else None
+    if block.side is None:
         return join(heading, dim("Nothing was measured on validation."))
-    groups = side.groups()
-    if not row.pairs:
-        said = dim(f"The candidate changed how none of {count(len(side.tasks), 'task')} ended.")
-        return join(heading, said, _others(groups))
-    links_ = {pair.task: n for n, pair in enumerate(row.pairs)}
-    level = "h4" if several else "h3"
-    parts = [_group(row, state, groups[state], links_, room, level) for state in ("broken", "fixed")]
-    return join(heading, *parts, _others(groups))
+    groups = block.side.groups()
+    if not block.pairs:
+        said = dim(f"None of {count(len(block.side.tasks), 'task')} ended otherwise.")
+        return join(heading, said, _others(groups, share))
+    level = "h4" if block.title else "h3"
+    parts = [_group(block, state, groups[state], share, level) for state in ("broken", "fixed")]
+    return join(heading, *parts, _others(groups, share))
 
 
-def _group(row: Judged, state: str, names: Sequence[str], links_: dict[str, int], room: int, level: str) -> Html | None:
-    pairs = [pair for pair in row.pairs if pair.state == state]
+def _group(block: Block, state: str, names: Sequence[str], share: _Share, level: str) -> Html | None:
     if not names:
         return None
+    numbered = [(n, pair) for n, pair in enumerate(block.pairs) if pair.state == state]
     title = tag(level, sign(state), f" {count(len(names), 'task')} {state}")
-    rest = [name for name in names if name not in links_]
-    more = dim("Without transcripts here: ", *listed(rest, MOST_NAMES)) if rest else None
-    return join(title, *(_pair(pair, f"task-{row.round}-{links_[pair.task]}", room) for pair in pairs), more)
+    rest = [name for name in names if name not in block.links]
+    more = dim("Without transcripts here: ", *listed(rest, share.names)) if rest else None
+    return join(title, *(_pair(block, pair, block.anchor(n), share.room) for n, pair in numbered), more)
 
 
-def _others(groups: dict[str, list[str]]) -> Html:
+def _others(groups: dict[str, list[str]], share: _Share) -> Html:
     parts = [
-        tag("p", chip(state), f": {len(groups[state]):,}. ", *listed(groups[state], MOST_NAMES))
+        tag("p", chip(state), f": {len(groups[state]):,}. ", *listed(groups[state], share.names))
         for state in ("right", "wrong") if groups[state]
     ]  # fmt: skip
     return fold("Tasks that ended as before", *parts) if parts else Html("")
 
 
-def _pair(pair: TaskPair, name: str, room: int) -> Html:
+def _pair(block: Block, pair: TaskPair, name: str, room: int) -> Html:
     change = tag("span", f"{percent(pair.before)} → {percent(pair.after)}", class_="dim")
     head = join(sign(pair.state), " ", tag("code", *words(pair.task, 300)), " ", change)
-    both = tag("div", _side("First skill", pair.base, room), _side("Candidate", pair.mine, room), class_="both")
+    both = tag("div", _side(block.left, pair.base, room), _side(block.right, pair.mine, room), class_="both")
     return fold(head, both, id=name, kind="row")
 
 
 def _side(title: str, tries: Sequence[Trajectory | str], room: int) -> Html:
-    head = tag("p", title, class_="side")
+    head = tag("p", *words(title, 200), class_="side")
     if not tries:
         return tag("div", head, dim("This try was not kept in the run's folder."))
     shown = [_try(each, n, len(tries), room) for n, each in enumerate(tries[:MOST_TRIES], 1)]

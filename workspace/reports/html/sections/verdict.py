@@ -9,21 +9,17 @@ from workspace.reports.html.held_out import chosen
 from workspace.reports.html.markup import Child, Html, join, tag
 from workspace.reports.html.sections.parts import chip, dim, fault, listed, section, table, words
 from workspace.reports.html.sections.plots import Effect, dots, intervals
-from workspace.reports.html.sections.tasks import links
+from workspace.reports.html.sections.tasks import of_round
 from workspace.reports.html.values import Judged, Report
 from workspace.reports.html.words import chance, count, percent, points
-from workspace.reports.matrix_text import matrix_tables
 from workspace.reports.tries import Side
-from workspace.runs.evaluation import KIND
 from workspace.score import Verdict
 
 MOST_NAMES = 300
 
 
 def verdict(report: Report) -> Html:
-    """The section; of several rounds the last one first. An evaluation has its table there."""
-    if report.about.kind == KIND:
-        return section("verdict", "Comparison", *_comparison(report))
+    """The section; of several rounds the last one first."""
     rows = report.judged.value or ()
     if report.judged.fault:
         return section("verdict", "Verdict", fault(report.judged.fault))
@@ -31,16 +27,6 @@ def verdict(report: Report) -> Html:
         return section("verdict", "Verdict", dim("There is no verdict yet: it comes after the held-out tasks."))
     several = len(rows) > 1
     return section("verdict", "Verdict", *(_round(row, several) for row in reversed(rows)))
-
-
-def _comparison(report: Report) -> Iterator[Html]:
-    if report.matrix.fault:
-        yield fault(report.matrix.fault)
-    elif matrix := report.matrix.value:
-        yield from (dim(*words(said, 600)) for said in matrix.notes)
-        yield from (join(tag("h3", t.caption), table(t.caption, t.heads, t.rows)) for t in matrix_tables(matrix))
-    else:
-        yield dim("There is no table yet: it comes when every skill is tried with every model.")
 
 
 def _round(row: Judged, several: bool) -> Html:
@@ -71,7 +57,7 @@ def _pictures(row: Judged) -> Html | None:
     if not effects and side is None:
         return None
     plot = intervals(effects, row.min_gain) if effects else None
-    marks = dots(side.groups(), links(row)) if side else None
+    marks = dots(side.groups(), of_round(row).links) if side else None
     return tag("figure", plot, marks, tag("figcaption", *_caption(row)))
 
 
