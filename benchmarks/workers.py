@@ -1,11 +1,12 @@
 """Commands and verifiers on a Ray cluster against this machine: the same result, what the engine pays, what is gained.
 
-    python benchmarks/workers.py [--only same command speed] [--tasks 500] [--commands 300] [--checks 40]
+    python benchmarks/workers.py [--only same kill command speed] [--tasks 500] [--commands 300] [--checks 40]
 
 `same`: rollouts of made-up workbooks with the scripted server, local and on two nodes of one core each (separate
 processes, Ray's own cluster utility), then once more with a node killed in the middle: all trajectories and the verdict
-are compared. `command`: CPU seconds of the engine's own process for each command, local and remote, taken turns in one
-process. `speed`: seconds for checks that burn CPU, on one node and on two.
+are compared. `kill`: the engine is killed (-9) with 64 work folders on the nodes; how long until nothing of it is left
+there, and what a resume makes. `command`: CPU seconds of the engine's own process for each command, local and remote,
+taken turns in one process. `speed`: seconds for checks that burn CPU, on one node and on two.
 Bars: nothing differs, nothing lost, nothing twice; remote at most 3 × local; two nodes at least 1.7 × one. On a machine
 with other work `speed` measures that work; it needs two idle cores.
 """
@@ -18,6 +19,7 @@ import importlib.util
 import json
 import os
 import re
+import signal
 import statistics
 import subprocess
 import sys
@@ -28,6 +30,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psutil
+
 from benchmarks.lab import PATIENCE, SKILL, T2S, lab
 from engine.llm.scripted.settings import Settings
 from engine.workers.base import Tasks, Workers
@@ -36,7 +40,9 @@ from tests.ray_nodes import Nodes, ray_nodes
 from workspace.runs.run import RunFolder, alive
 from workspace.settings.config import Config
 
-PARTS = ("same", "command", "speed")
+PARTS = ("same", "kill", "command", "speed")
+FOLDERS = 64
+GONE = 30.0  # seconds in which nothing may be left of a killed engine
 TIMES = re.compile(r"[A-Z][a-z]{2} +\d+ +\d\d:\d\d|call_[0-9a-f]+")
 DEAREST, LEAST_GAIN = 3.0, 1.7
 BURN = "x = 0\nfor n in range({steps}):\n    x = (x * 31 + n) % 1000003\n"
@@ -106,6 +112,48 @@ def _compared(name: str, local: dict[str, str], other: dict[str, str], seconds: 
 def saved(run: RunFolder) -> int:
     """Trajectories so far."""
     return len(list(run.round(1).trajectories.glob("*.jsonl")))
+
+
+# --- kill ----------------------------------------------------------------------------------------------------------
+
+
+def kill(given: argparse.Namespace) -> Iterator[Part]:
+    """Rollouts whose engine dies and is taken up again."""
+    tasks = 2 * FOLDERS
+    with tempfile.TemporaryDirectory() as name, lab(Path(name), Settings()) as server:
+        local, _ = made(Path(name) / "local", server.url, tasks, "local")
+        left = list[float]()
+        with cluster() as nodes:
+
+            def shoot(run: RunFolder) -> None:
+                until(lambda: sessions(run) >= FOLDERS)
+                os.kill(json.loads(run.lock.read_text())["pid"], signal.SIGKILL)
+                began = time.monotonic()
+                until(lambda: not hands())
+                left.append(time.monotonic() - began)
+                words = ["resume", run.path, "--accept-changes", "--detach"]
+                subprocess.run(
+                    [*T2S, *map(str, words)], cwd=run.path.parent.parent, check=True, stdout=subprocess.DEVNULL
+                )
+
+            other, _ = made(Path(name) / "ray", server.url, tasks, f"ray://{nodes.address}", shoot)
+    differ = [name for name in local.keys() | other.keys() if local.get(name) != other.get(name)]
+    line = f"{FOLDERS} folders on the nodes: nothing left after {left[0]:.1f} s"
+    yield Part(f"{line}; resumed: {len(other)} files, {len(differ)} differ", not differ and left[0] < GONE)
+
+
+def sessions(run: RunFolder) -> int:
+    """Work folders on all nodes, as last told."""
+    last = dict[str, int]()
+    for row in map(json.loads, run.journal.read_text().splitlines()):
+        if row["kind"] == "worker.counted":
+            last[row["node"]] = row["sessions"]
+    return sum(last.values())
+
+
+def hands() -> list[psutil.Process]:
+    """Processes of Ray with our hands in them."""
+    return [p for p in psutil.process_iter(["cmdline"]) if any("_Actor" in word for word in p.info["cmdline"] or ())]
 
 
 # --- command -------------------------------------------------------------------------------------------------------
@@ -208,7 +256,7 @@ def main() -> int:
     if importlib.util.find_spec("ray") is None:
         print("skipped: Ray is not installed")
         return 0
-    parts: dict[str, Callable[[Any], Iterator[Part]]] = {"same": same, "command": command, "speed": speed}
+    parts: dict[str, Callable[[Any], Iterator[Part]]] = {"same": same, "kill": kill, "command": command, "speed": speed}
     found: list[Part] = []
     for name in given.only:
         for part in parts[name](given):

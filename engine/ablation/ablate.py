@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
 from statistics import fmean
 from typing import NamedTuple
 
@@ -67,17 +68,20 @@ async def _begun(place: Workplace, held: Held, subject: Subject, asked: Asked) -
     trials = await in_thread(lambda: Trials(place, held, subject))
     trials.check()
     skills = [trial.skill for trial in plan.trials]
-    place.told(_beforehand(place, trials, skills))
+    place.told(_beforehand(place, trials, subject, skills))
     settings = subject.material.config
     test = Test(settings.verdict.alpha, settings.sampling.seed, len(plan.left_out) + 1)
     return _Work(place, held, plan, trials, test, _look(place, held, subject, skills))
 
 
-def _beforehand(place: Workplace, trials: Trials, skills: Sequence[Skill]) -> str:
+def _beforehand(place: Workplace, trials: Trials, subject: Subject, skills: Sequence[Skill]) -> str:
     """How much there is to try, as far as that can be known."""
-    about = f", about {sum(map(trials.tokens, skills)):,} tokens" if trials.per_try else ""
+    needs = list(accumulate(map(trials.tokens, skills)))
+    about = f", about {needs[-1]:,} tokens" if trials.per_try else ""
     cap = f"; at most {place.cap:,} may be used" if place.cap else ""
-    return f"{len(skills)} groups of lessons: {sum(map(trials.missing, skills))} tries{about}{cap}"
+    own, left = trials.tokens(subject.candidate), place.cap - place.spent
+    holds = f", enough for about {sum(need + own <= left for need in needs)} groups" if cap and about else ""
+    return f"{len(skills)} groups of lessons: {sum(map(trials.missing, skills))} tries{about}{cap}{holds}"
 
 
 def _look(place: Workplace, held: Held, subject: Subject, skills: Sequence[Skill]) -> int:

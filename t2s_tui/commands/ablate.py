@@ -113,5 +113,12 @@ def _pruned(run: RunFolder, table: Ablation, pruned: Pruned) -> Iterator[str]:
         number = max(looks, default=0) + 1
         yield (
             f"`t2s resume {run.id}` makes the skill without them and validates it: look {number} at the validation "
-            f"tasks, so its p is multiplied by {price(number, 1)}; `t2s lessons {run.id} restore ID` takes one in again"
+            f"tasks, so its p is multiplied by {price(number, 1)}"
         )
+        yield f"`t2s lessons {run.id}{_place(run, table)} restore ID` takes one in again"
+
+
+def _place(run: RunFolder, table: Ablation) -> str:
+    """How `t2s lessons` is told which candidate's lessons are meant, where that is not the first of the last round."""
+    seed, rounds = run.round(table.round).side(table.side).number, len(run.rounds())
+    return f" --seed {seed}" * bool(seed) + f" --round {table.round}" * (table.round != rounds)

@@ -161,7 +161,7 @@ def test_the_effect_is_what_the_candidate_loses_and_p_pays_for_every_comparison(
 
 
 def test_tasks_that_one_side_lacks_are_left_out_and_too_few_decide_nothing() -> None:
-    own, left = _scores("1111111"), dict.fromkeys(("t0", "t1", "t2", "t3", "t4", "other"), (0.0,))
+    own, left = _scores("1111111"), _scores("00000") | {"other": (0.0,)}
     found = difference(own, left, Test(0.05, 1, 1))
     assert found is not None
     assert (found.tasks, found.mean, found.p, found.interval) == (5, 1.0, None, None)

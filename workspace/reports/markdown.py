@@ -139,7 +139,7 @@ def _ablation(run: RunFolder) -> Iterator[str]:
     yield ""
     yield from (f"- {plain(text.said(row))}" for row in table.rows)
     yield ""
-    yield plain(" ".join(text.below(table)), COMMENT)
+    yield from (f"- {plain(sentence)}" for sentence in text.below(table))
 
 
 def _contradictions(run: RunFolder) -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from workspace.ablation import text
 from workspace.ablation.table import Effect
 from workspace.reports.html.markup import NOTHING, Child, Html, join, tag
-from workspace.reports.html.sections.parts import chip, dim, fault, fold, note, table, words
+from workspace.reports.html.sections.parts import chip, fault, fold, note, table, words
 from workspace.reports.html.values import Ablated, Report
 
 ROOM = 600  # bytes of a row's words
@@ -23,15 +23,16 @@ def ablation(report: Report) -> Html:
 
 
 def _shown(found: Ablated) -> Iterator[Html]:
-    title = "Which lessons help"
-    yield tag("h3", title)
+    yield tag("h3", "Which lessons help")
     if not found.current:
         yield note("This was measured with an earlier candidate: the lessons have changed since.")
     yield tag("p", *words(text.title(found.table), ROOM))
-    yield table(title, text.HEADS, [_row(row) for row in found.table.rows])
+    yield table(
+        "The candidate without one group at a time", text.HEADS, [_row(row) for row in found.table.rows], kind="numbers"
+    )
     said = (tag("li", *words(text.said(row), ROOM)) for row in found.table.rows)
     yield fold("What was left out each time", tag("ul", *said), kind="print")
-    yield dim(" ".join(text.below(found.table)))
+    yield tag("ul", *(tag("li", *words(sentence, ROOM)) for sentence in text.below(found.table)), class_="dim")
 
 
 def _row(row: Effect) -> Sequence[Child]:
