@@ -28,6 +28,7 @@ QUICK = (
     ("schedule", "--traces", "64"),
     ("faults", "--seeds", "1"),
     ("scale", "--traces", "300"),
+    ("simulate_scale", "--trajectories", "10000", "--gpus", "1", "16", "--work", "traces"),
     ("consolidation", "32", "320"),
     ("ideas",),
     ("engine_memory",),

@@ -82,7 +82,7 @@ def measure(folder: Path, count: int, limit: int) -> Cost:
     began = time.monotonic()
     with lab(folder, Settings()) as server:
         words = ("--skill", "sheets", "--traces", "traces.jsonl", "--base-url", server.url, "--model", "scripted")
-        t2s(folder, "run", *words, "--limit", limit, "--detach")
+        t2s(folder, "run", *words, "--limit", limit, "--yes", "--detach")
         run = next((folder / "runs").glob("*/engine.lock")).parent
         tree = run / "rounds" / "1" / "s0" / "tree"
         first = Watched(run)

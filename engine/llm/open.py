@@ -18,6 +18,7 @@ from engine.llm.local.model import QWEN, cached, is_remembered
 from engine.llm.local.server import LocalServer
 from engine.llm.openai_chat import OpenAIChat
 from engine.llm.quota import Quota
+from engine.open_files import allow_many
 from workspace.errors import ConfigError, EndpointError
 from workspace.runs.run import RunFolder
 from workspace.settings.servers import EMBEDDED, Server, servers
@@ -87,6 +88,7 @@ async def open_wanted(run: RunFolder, callers: Mapping[str, Wanted]) -> AsyncGen
     wanted = list(dict.fromkeys(server for of in own.values() for server in of))
     if not all(own.values()):
         raise ConfigError("no endpoint: give --base-url URL, or --local for the embedded model")
+    allow_many()
     async with AsyncExitStack() as stack:
         opened = await _all(_open(stack, run, first[server], server, _name(server, wanted)) for server in wanted)
         by_server = dict(zip(wanted, opened, strict=True))
