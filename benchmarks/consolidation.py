@@ -34,8 +34,8 @@ from engine.llm.pool import pool_of_one  # noqa: E402
 from engine.pause import Pause  # noqa: E402
 from engine.prompt import Prompts, copy_prompts  # noqa: E402
 from engine.record import Record  # noqa: E402
-from engine.workers.local import LocalWorkers  # noqa: E402
 from engine.stages.merge import Outcome, consolidate  # noqa: E402
+from engine.workers.local import LocalWorkers  # noqa: E402
 from workspace.edits.apply import conflicts  # noqa: E402
 from workspace.edits.patch import AppendToSection, Edit, InsertAfter, Patch, Replace  # noqa: E402
 from workspace.guard.guard import settle  # noqa: E402
