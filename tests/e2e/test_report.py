@@ -10,7 +10,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from tests.browser import Page, chromium, find_chromium
-from tests.shell import Shell, wait_until
+from tests.shell import Shell, scripted, wait_until
 from tests.t2s_tui.evaluations import write_evaluation
 from tests.workspace.report_pages import PAYLOADS, Read, html_run, recorded, spoil_tasks
 from workspace.reports.html.gather import gather
@@ -78,16 +78,17 @@ def test_a_run_that_is_held_has_a_report_that_says_so(shell: Shell, fast: str) -
     assert "There is no result yet" in words
 
 
-def test_an_evaluation_has_a_report_in_its_middle_and_at_its_end(shell: Shell, slow: str) -> None:
-    words = ["eval", "--domain", "house:date", "--skill", starter_skill("date"), "none", "--tasks", 6, "--limit", 2]
-    assert shell.t2s(*words, "--base-url", slow, "--model", "scripted", "--detach").code == 0
-    run = shell.run()
-    wait_until(lambda: len(list(run.path.glob("rounds/1/validation/*/t*.jsonl"))) >= 2, 60, "two tries")
-    assert shell.t2s("report", "last").code == 0
-    middle = Read((run.path / "report.html").read_text()).text
-    assert "Means so far" in middle and "The run goes on while you read" in middle
-    assert "Means so far" in shell.t2s("report", "last", "--markdown").out
-    wait_until(lambda: not alive(run), 60, "its end")
+def test_an_evaluation_has_a_report_in_its_middle_and_at_its_end(shell: Shell) -> None:
+    words = ["eval", "--domain", "house:date", "--skill", starter_skill("date"), "none", "--tasks", 6, "--limit", 1]
+    with scripted("--latency", 2) as url:
+        assert shell.t2s(*words, "--base-url", url, "--model", "scripted", "--detach").code == 0
+        run = shell.run()
+        wait_until(lambda: len(list(run.path.glob("rounds/1/validation/*/t*.jsonl"))) >= 2, 60, "two tries")
+        assert shell.t2s("report", "last").code == 0
+        middle = Read((run.path / "report.html").read_text()).text
+        assert "Means so far" in middle and "The run goes on while you read" in middle
+        assert "Means so far" in shell.t2s("report", "last", "--markdown").out
+        wait_until(lambda: not alive(run), 90, "its end")
     assert shell.t2s("report", "last").code == 0
     end = Read((run.path / "report.html").read_text()).text
     assert "Paired tests" in end and "Means so far" not in end

@@ -14,6 +14,7 @@ import pytest
 
 from engine.agent import Agent
 from engine.context import Context
+from engine.domains.base import Domain, Handed, Task
 from engine.domains.folder.folder import Folder
 from engine.llm.endpoint import Message, Reply
 from engine.prompt import Prompt
@@ -160,11 +161,19 @@ def context(sandbox: Sandbox) -> Context:
     windows = SimpleNamespace(limit=lambda _: 0)
     values: dict[str, Any] = {
         "prompts": {"solver_tools": Prompt("solver_tools", "{{tools}}", "{{task}}", "d")},
-        "bench": SimpleNamespace(run=sandbox.run, limits=LIMITS, level=sandbox.level),
+        "workers": SimpleNamespace(run=sandbox.run, limits=LIMITS, level=sandbox.level, score=score_here, leave=stay),
         "config": settings,
         "desk": SimpleNamespace(caller=SimpleNamespace(windows=windows)),
     }
     return cast("Context", SimpleNamespace(**values))
+
+
+async def score_here(domain: Domain, task: Task, handed: Handed) -> Outcome:
+    return await domain.score(task, handed)
+
+
+async def stay(folder: Path) -> None:
+    """The folder is the one that everybody sees."""
 
 
 async def test_what_an_agent_calls_like_the_analysts_things_gives_way(sandbox: Sandbox, tmp_path: Path) -> None:
