@@ -75,6 +75,7 @@ class Caller:
         emit: Callable[[Event], object],
         budget: Budget | None = None,
         dice: random.Random | None = None,
+        purse: Purse | None = None,
     ) -> None:
         self.pool = pool
         self._gate = pool.gate
@@ -83,7 +84,7 @@ class Caller:
         self.record = record
         self.windows = record.windows
         self._emit = emit
-        self._purse = Purse(budget or Budget(spent=record.spent), pause, emit, record.windows)
+        self._purse = purse or Purse(budget or Budget(spent=record.spent), pause, emit, record.windows)
         self._dice = dice or random.Random()
         self._count = UsageCounted(calls=record.finished, prompt=record.prompt, completion=record.completion)
         self._told: UsageCounted | None = None

@@ -1,7 +1,8 @@
 """What a look at held-out tasks is, for whoever tries them: a verdict, the baselines of a run, an ablation.
 
-`note(run, round, look_of(…))` (`workspace/evidence/looks.py`) puts it on record before the first try; the same look
-again is no further one.
+A verdict puts `look_of(…)` on record itself (`note` of `workspace/evidence/looks.py`): its engine holds the run. Tools
+for a finished run call `record_look(run, round, look)` before their first try. A later verdict of the run is corrected
+for it; the same skills again are no further look.
 """
 
 from __future__ import annotations
@@ -11,9 +12,17 @@ from collections.abc import Sequence
 
 from engine.context import Context
 from engine.domains.base import Domain, Task
-from workspace.evidence.looks import HeldSplit, Look
+from workspace.evidence.looks import HeldSplit, Look, note_unseen
 from workspace.files import digest
+from workspace.runs.run import RoundFolder, RunFolder, engine_lock
 from workspace.skills.skill import Skill
+
+
+def record_look(run: RunFolder, folder: RoundFolder, look: Look) -> int:
+    """Put on record in the round `folder`, under the run's own lock, what nobody has seen of a look; gives how often
+    its tasks were looked at by then. Raises `BusyError` while an engine works on the run, `InputError`, `DiskError`."""
+    with engine_lock(run):
+        return note_unseen(run, folder, look)
 
 
 def look_of(

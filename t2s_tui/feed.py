@@ -19,13 +19,16 @@ from t2s_tui.prose import Prose, readable
 from t2s_tui.text import clock, safe_lines, wrap
 from workspace.errors import T2SError
 from workspace.files import changed_at, read_from, size_of
+from workspace.reports.so_far import SoFar, so_far
 from workspace.reports.summary import Asked, asked
 from workspace.runs import events as e
 from workspace.runs.decision import decision_file, word_on
+from workspace.runs.evaluation import Evaluation, evaluation_of
 from workspace.runs.events import STAGES, Event, Stage
 from workspace.runs.journal import read_events
 from workspace.runs.live import LiveReader
 from workspace.runs.run import Loaded, RunFolder, alive, load_view
+from workspace.runs.start import run_config
 from workspace.runs.view import ENDED, AgentRow, NodeRow, RunView, Usage, WorkerRow
 
 LINES = 200
@@ -140,6 +143,7 @@ class Feed:
         self.view: RunView = loaded.view
         self._offset = loaded.offset
         self.asked: Asked = asked(run)
+        self.evaluation, self._repeats = _compared(run)
         self.tails: dict[str, Tail] = {}
         self.rates: deque[float] = deque(_recent_rates(run), maxlen=HISTORY)
         self.people = People(run)
@@ -226,6 +230,10 @@ class Feed:
     def elapsed(self) -> float:
         """Seconds that engines have worked on the run, as `t2s show` counts them: the night between two does not."""
         return self.view.active + (max(0.0, self.now - self.view.now) if self.alive else 0.0)
+
+    def so_far(self) -> tuple[SoFar, ...]:
+        """Of an evaluation how far each cell is; empty for a run that is none."""
+        return so_far(self.evaluation, self.view, self._repeats) if self.evaluation else ()
 
     def tail(self, agent: str) -> Tail:
         """What `agent` said last; empty when nothing is known."""
@@ -345,6 +353,15 @@ class Feed:
             return said.decision if said else ""
         except T2SError:
             return ""  # the verdict's own page says what is wrong with it
+
+
+def _compared(run: RunFolder) -> tuple[Evaluation | None, int]:
+    """What an evaluation compares, and how often each task is tried; None for a run that is none, or cannot be read."""
+    try:
+        plan = evaluation_of(run) if run.config.is_file() else None
+        return plan, run_config(run).verdict.repeats if plan else 1
+    except T2SError:
+        return None, 1  # the command that opened it has said so, or the list of runs shows it
 
 
 def _recent_rates(run: RunFolder) -> list[float]:

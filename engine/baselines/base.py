@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from engine.baselines.costs import NOTHING, Cost
 from engine.baselines.place import Workplace
 from engine.domains.base import Task
 from workspace.errors import T2SError
+from workspace.files import digest
 from workspace.skills.skill import Skill
 
 
@@ -28,6 +29,10 @@ class Shown(NamedTuple):
     def to(self, task: Task) -> Skill:
         """What the solver of `task` is shown."""
         return self.by_task(task) if self.by_task else self.skill
+
+    def digest(self, tasks: Sequence[Task]) -> str:
+        """Of all that the solvers of `tasks` are shown: that of the skill, where all are shown the same."""
+        return digest("by task", *(self.to(task).digest for task in tasks)) if self.by_task else self.skill.digest
 
 
 class Baseline(Protocol):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from engine.baselines.base import Baseline, Impossible, Shown
-from engine.baselines.costs import Cost, cost, making, measuring
+from engine.baselines.costs import NOTHING, Cost, cost, making, measuring
 from engine.baselines.given import First, NoSkill, Own
 from engine.baselines.material import BASE, Material
 from engine.baselines.measure import Before, Held, Measured, held_of, measure_shown, tell_opening
@@ -17,6 +17,7 @@ from engine.baselines.place import Workplace
 from engine.baselines.retrieval import Retrieval
 from engine.baselines.sequential import Sequential
 from engine.baselines.table import Row, Table, with_scores
+from engine.looking import look_of, record_look
 from workspace.errors import InputError
 from workspace.evidence.difference import Test
 from workspace.evidence.looks import HeldSplit
@@ -26,6 +27,11 @@ from workspace.score import MIN_PAIRS
 
 NAMES = ("s0", "no-skill", "sequential", "one-pass", "examples", "retrieval")
 TABLE = "table.json"
+LATER: Mapping[HeldSplit, str] = {
+    "validation": "a later verdict of the run is corrected for that",
+    "test": "they are not unseen any more",
+}
+"""What it means that tasks were looked at."""
 
 
 class Asked(NamedTuple):
@@ -64,12 +70,11 @@ async def compare(material: Material, asked: Asked, told: Callable[[str], None])
         own_cost = cost(material.run, making)
         cap = own_cost.tokens if asked.cap is None else asked.cap
         test = Test(material.config.verdict.alpha, material.config.sampling.seed, max(1, len(baselines)))
-        own = await _one(office, Own(), held, cap, told)
-        rows = [_row(own, own_cost, None, test)]
-        for baseline in baselines:
-            done = await _one(office, baseline, held, cap, told)
-            rows.append(_row(done, done.making, own.measured, test))
-    table = _table(material, asked, held, test, cap, rows)
+        made = [await _make(office, one, cap, told) for one in (Own(), *baselines)]
+        looks = await _look(office, made, held) if held else 0
+        own, *others = [await _measure(office, one, held, told) for one in made]
+    rows = [_row(own, own_cost, None, test), *(_row(one, one.made.cost, own.measured, test) for one in others)]
+    table = _table(material, asked, held, test, cap, rows, looks)
     write_text(home_of(material.run).path / TABLE, table.model_dump_json(indent=1) + "\n")
     return table
 
@@ -92,34 +97,58 @@ def _check_tasks(material: Material, asked: Asked) -> None:
         )
 
 
-class _Done(NamedTuple):
-    """One baseline at its end; `why` says why it could not be made, `failed` which of its units did not succeed."""
+class _Made(NamedTuple):
+    """One baseline made; `why` says why it could not be, `failed` which of its units did not succeed."""
 
     baseline: Baseline
     shown: Shown | None
-    measured: Measured | None
-    making: Cost
-    measuring: Cost
+    cost: Cost
     failed: tuple[str, ...] = ()
     why: str = ""
 
 
-async def _one(office: Office, baseline: Baseline, held: Held | None, cap: int, told: Callable[[str], None]) -> _Done:
+class _Done(NamedTuple):
+    """One baseline at its end."""
+
+    made: _Made
+    measured: Measured | None
+    measuring: Cost
+    failed: tuple[str, ...] = ()
+
+
+async def _make(office: Office, baseline: Baseline, cap: int, told: Callable[[str], None]) -> _Made:
     name = baseline.name
-    async with at_work(office, name, cap, lambda text: told(f"{name}: {text}")) as place:
+    async with at_work(office, name, cap, lambda text: told(f"{name}: {text}"), bound=True) as place:
         told(f"{name}: making")
         try:
             shown = await baseline.make(place)
         except Impossible as fault:
-            return _Done(baseline, None, None, Cost(), Cost(), why=str(fault))
-        if held is not None:
-            told(f"{name}: {len(held.tries)} tries")
-            tell_opening(place.ctx, held)
-        found = await measure_shown(place, held, shown, _before(place, baseline)) if held else None
-        failed = tuple(f"{unit}: {reason}" for unit, reason in place.ctx.crew.failures.items())
-    folder = RunFolder(place.folder)
-    paid = found.cost if found else cost(folder, measuring)
-    return _Done(baseline, shown, found, cost(folder, making) + shown.inherited, paid, failed)
+            return _Made(baseline, None, NOTHING, why=str(fault))
+    return _Made(baseline, shown, cost(RunFolder(place.folder), making) + shown.inherited, _failed(place))
+
+
+async def _look(office: Office, made: Sequence[_Made], held: Held) -> int:
+    """All baselines of a command are one look at the tasks; gives how often these were looked at by then."""
+    material, (own, *others) = office.material, [one.shown for one in made if one.shown]
+    async with at_work(office, Own.name, 0, lambda text: None) as place:
+        look = look_of(place.ctx, held.domain, held.split, own.skill, (), held.tasks)
+    candidates = tuple(shown.digest(held.tasks) for shown in others)
+    return record_look(material.run, material.result.round, look.model_copy(update={"candidates": candidates}))
+
+
+async def _measure(office: Office, made: _Made, held: Held | None, told: Callable[[str], None]) -> _Done:
+    name, shown = made.baseline.name, made.shown
+    if shown is None or held is None:
+        return _Done(made, None, cost(RunFolder(office.home.path / name), measuring))
+    async with at_work(office, name, 0, lambda text: told(f"{name}: {text}")) as place:
+        told(f"{name}: {len(held.tries)} tries")
+        tell_opening(place.ctx, held)
+        found = await measure_shown(place, held, shown, _before(place, made.baseline))
+        return _Done(made, found, found.cost, _failed(place))
+
+
+def _failed(place: Workplace) -> tuple[str, ...]:
+    return tuple(f"{unit}: {reason}" for unit, reason in place.ctx.crew.failures.items())
 
 
 def _before(place: Workplace, baseline: Baseline) -> Before | None:
@@ -134,14 +163,15 @@ def _before(place: Workplace, baseline: Baseline) -> Before | None:
 
 
 def _row(done: _Done, made: Cost, own: Measured | None, test: Test) -> Row:
-    baseline, shown = done.baseline, done.shown
-    state = "impossible" if shown is None else "incomplete" if done.failed else "measured" if done.measured else "made"
+    baseline, shown = done.made.baseline, done.made.shown
+    failed = (*done.made.failed, *done.failed)
+    state = "impossible" if shown is None else "incomplete" if failed else "measured" if done.measured else "made"
     lost = len(done.measured.found.lost) if done.measured else 0
     notes = (
-        *filter(None, (done.why,)),
+        *filter(None, (done.made.why,)),
         *(shown.notes if shown else ()),
         *((f"{lost} tries came to nothing",) if lost else ()),
-        *done.failed[:3],
+        *failed[:3],
     )
     row = Row(
         name=baseline.name,
@@ -157,12 +187,17 @@ def _row(done: _Done, made: Cost, own: Measured | None, test: Test) -> Row:
     return with_scores(row, done.measured.found.scores, own.found.scores if own else None, test)
 
 
-def _table(material: Material, asked: Asked, held: Held | None, test: Test, cap: int, rows: Sequence[Row]) -> Table:
+def _table(
+    material: Material, asked: Asked, held: Held | None, test: Test, cap: int, rows: Sequence[Row], looks: int
+) -> Table:
     notes: list[str] = []
     if len(material.run.rounds()) > 1:
         notes.append("the run learnt in several rounds, its baselines from the trajectories of the first")
     if asked.split == "test":
         notes.append(f"the test tasks were opened for {len(rows)} skills; nothing may be chosen by them any more")
+    if held and (looks > 1 or held.split == "test"):
+        times = "once" if looks == 1 else f"{looks} times"
+        notes.append(f"by now the {held.split} tasks of this run were looked at {times}: {LATER[held.split]}")
     return Table(
         id=material.run.id,
         skill=material.s0.name,

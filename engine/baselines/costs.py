@@ -79,6 +79,13 @@ def cost(run: RunFolder, counts: Counts) -> Cost:
     return total.model_copy(update={"seconds": round(seconds, 3)})
 
 
+def longest_reply(run: RunFolder, counts: Counts) -> int:
+    """Tokens of the longest reply of those agents; 0 where there is none."""
+    stages, _ = _looked(run, counts)
+    found = (one.completion for agent, one in _calls(run) if agent in stages and counts(Worker(agent, stages[agent])))
+    return max(found, default=0)
+
+
 def _looked(run: RunFolder, counts: Counts) -> tuple[dict[str, str], float]:
     """The stage of each agent, and the seconds in which at least one of those that count was at work."""
     stages: dict[str, str] = {}

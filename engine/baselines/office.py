@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from engine.agent import Desk
+from engine.baselines.costs import longest_reply, making
 from engine.baselines.material import Material
 from engine.baselines.place import Workplace
 from engine.book import Book, open_book
@@ -31,6 +32,7 @@ from engine.llm.open import Fleet, open_fleet
 from engine.llm.pool import Pool
 from engine.pause import Pause
 from engine.prompt import Prompts
+from engine.purse import Allowance
 from engine.record import Record
 from engine.rules import rules_for
 from engine.window import Windows
@@ -44,6 +46,9 @@ from workspace.runs.run import RunFolder
 from workspace.runs.start import version
 
 HOME = "baselines"
+MANY = 4
+"""An agent of a baseline may write of up to twelve lessons where one of the run writes of three: as many times longer a
+reply is reckoned with."""
 
 
 @dataclass
@@ -95,8 +100,12 @@ async def open_office(material: Material, home: RunFolder | None = None) -> Asyn
 
 
 @asynccontextmanager
-async def at_work(office: Office, name: str, cap: int, told: Callable[[str], None]) -> AsyncGenerator[Workplace]:
-    """A desk for the baseline `name`, with what earlier lives paid. Raises `DiskError` where its journal ends."""
+async def at_work(
+    office: Office, name: str, cap: int, told: Callable[[str], None], *, bound: bool = False
+) -> AsyncGenerator[Workplace]:
+    """A desk for the baseline `name`, with what earlier lives paid. `bound`: its calls end where `cap` does not hold
+    the next one (`UsedUp`), and `kept` counts from where its making began. Raises `DiskError` where its journal ends.
+    """
     folder = RunFolder(office.home.path / name)
     if folder.path.is_dir():
         sweep(folder)
@@ -104,8 +113,10 @@ async def at_work(office: Office, name: str, cap: int, told: Callable[[str], Non
         office.voice.say = book.emit
         record = Record(folder, Windows(office.fleet.windows, office.home.endpoints))
         lifeline = Lifeline(office.pool, office.pause, book.emit, office.material.config.endpoint.wait)
-        budget = Budget(spent=record.spent)
-        caller = Caller(office.pool, office.pause, lifeline, record, book.emit, budget)
+        budget = Budget({"tokens": cap} if cap else None) if bound else Budget(spent=record.spent)
+        longest = MANY * longest_reply(office.material.run, making) if bound else 0
+        purse = Allowance(budget, office.pause, book.emit, record.windows, longest) if bound else None
+        caller = Caller(office.pool, office.pause, lifeline, record, book.emit, budget, purse=purse)
         crew = Crew(office.pause, book.emit, hired(office.pool.limit))
         office.pool.on_resize(lambda limit: crew.resize(hired(limit)))
         desk = Desk(folder, caller, LiveWriter(folder), book.emit)
@@ -114,7 +125,7 @@ async def at_work(office: Office, name: str, cap: int, told: Callable[[str], Non
         _begin(office, folder, book)
         try:
             async with _watched(ctx, book):
-                yield Workplace(ctx, office.material, rules, budget, cap, told)
+                yield Workplace(ctx, office.material, rules, budget, cap, told, longest)
         finally:
             lifeline.close()
             record.close()

@@ -6,11 +6,13 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
+from engine.baselines.costs import cost, making
 from engine.baselines.material import Material
 from engine.context import Context, Round, Seed
-from engine.llm.budget import Budget
+from engine.llm.budget import Budget, Use
+from engine.purse import UsedUp
 from engine.stages.propose import propose
 from engine.together import together
 from workspace.edits.patch import Edit, Patch
@@ -21,10 +23,11 @@ from workspace.lessons.examples import examples_edit
 from workspace.lessons.lesson import Lesson
 from workspace.lessons.pool import load
 from workspace.runs.decision import only_skill
-from workspace.runs.run import RoundFolder
+from workspace.runs.run import RoundFolder, RunFolder
 from workspace.settings.settings import ROLES
 from workspace.skills.skill import Skill, load_skill, save_skill
 
+T = TypeVar("T")
 TOGETHER = 12
 """Lessons that one proposer reads: as many edits as it may propose."""
 EXAMPLES = "X-E1"
@@ -32,7 +35,7 @@ EXAMPLES = "X-E1"
 
 class Workplace(NamedTuple):
     """One baseline at work. `cap`: tokens that making it may take, read and written (0: no bound); `spent` counts
-    them; `told` shows a line to whoever waits."""
+    them; `told` shows a line to whoever waits; `longest`: tokens of a reply that is reckoned with (0: not known)."""
 
     ctx: Context
     material: Material
@@ -40,24 +43,24 @@ class Workplace(NamedTuple):
     budget: Budget
     cap: int
     told: Callable[[str], None]
+    longest: int = 0
 
     @property
     def spent(self) -> int:
-        """Tokens that this baseline has used over all its lives."""
+        """Tokens that this work has used over all its lives."""
         return self.budget.spent.prompt + self.budget.spent.completion
 
     @property
     def folder(self) -> Path:
         return self.ctx.run.path
 
-    def key(self, *options: str) -> str:
-        """Of everything a paid baseline reads: the material, its options, models, prompts, rules and the cap."""
+    def inputs(self, *options: str) -> str:
+        """The digest of everything a paid baseline reads: the material, its options, models, prompts and rules."""
         ctx = self.ctx
         models = json.dumps({role: ctx.model(role)._asdict() for role in ROLES}, sort_keys=True)
         styles = "".join(ctx.style(role) for role in ROLES)
         prompts = json.dumps(ctx.prompts.digests(), sort_keys=True)
-        read = (models, styles, prompts, self.rules.digest, str(self.cap))
-        return digest(self.material.digest, *read, *options)
+        return digest(self.material.digest, models, styles, prompts, self.rules.digest, *options)
 
     def step(self, number: int, skill: Skill) -> Seed:
         """A step that begins from `skill`, in a room of its own; it learns as a seed of the run's first round does."""
@@ -123,17 +126,41 @@ class Kept(NamedTuple):
     notes: tuple[str, ...]
 
 
-async def kept(place: Workplace, key: str, work: Callable[[], Awaitable[Kept]]) -> Kept:
-    """What lies in the folder under `key`, else what `work` gives; it is kept when no unit failed in it."""
-    record = place.folder / "made.toml"
+async def kept(place: Workplace, inputs: str, work: Callable[[], Awaitable[Kept]]) -> Kept:
+    """What lies in the folder under this cap and the digest `inputs` of what is read, else what `work` gives; it is
+    kept when no unit failed in it, also where its tokens were used up before its end."""
+    record, key = place.folder / "made.toml", digest(inputs, str(place.cap))
     if (known := _known(place, record, key)) is not None:
         return known
+    _count_from(place, inputs)
     made = await work()
     save(place.folder, made.skill)
     if not place.ctx.crew.failures:
         table = {"format": 1, "key": key, "skill": made.skill.digest, "notes": list(made.notes)}
         write_text(record, dump_toml(table))
     return made
+
+
+async def within(work: Awaitable[T]) -> T | None:
+    """What `work` gives; None where its tokens were used up before its end. Raises whatever else ended it."""
+    try:
+        return await work
+    except UsedUp:
+        return None
+    except BaseExceptionGroup as group:
+        _, rest = group.split(UsedUp)
+        if rest is not None:
+            raise rest from None
+        return None
+
+
+def _count_from(place: Workplace, inputs: str) -> None:
+    """What this making has used so far, under any cap: calls for other inputs and for measuring do not count."""
+    path = place.folder / "making.toml"
+    table, used = read_toml(path) if is_file(path) else {}, cost(RunFolder(place.folder), making).tokens
+    before = min(used, int(table["before"])) if table.get("inputs") == inputs else used
+    write_text(path, dump_toml({"format": 1, "inputs": inputs, "before": before}))
+    place.budget.spent = Use(prompt=used - before)
 
 
 def save(folder: Path, skill: Skill) -> None:

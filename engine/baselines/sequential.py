@@ -3,7 +3,8 @@
 In each step analysts read the next trajectories beside the skill as it is by then, a proposer turns their lessons into
 edits of it, and the program applies what the guard lets in. Same S0, trajectories, models, prompts and guard as the
 run, and the run's tokens as its cap; only the order differs: nothing is merged, and a step waits for the one before.
-Within a step the analysts of its trajectories work side by side, as in the paper's batches.
+Within a step the analysts of its trajectories work side by side, as in the paper's batches. A step whose calls the cap
+does not hold is not applied, and is the last one.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import NamedTuple
 from rapidfuzz import fuzz, process
 
 from engine.baselines.base import Shown
-from engine.baselines.place import Kept, Workplace, kept, proposed, with_examples
+from engine.baselines.place import Kept, Workplace, kept, proposed, with_examples, within
 from engine.context import Seed
 from engine.stages.analyse import Analysis, analyse
 from engine.together import together
@@ -29,11 +30,12 @@ SAME = 90.0  # how alike a rule must be to a line of the skill to be there alrea
 
 
 class _Taken(NamedTuple):
-    """What a step has made of the skill, and what it learnt."""
+    """What a step has made of the skill, and what it learnt; `tokens` are those of all steps until then."""
 
     skill: Skill
     lessons: tuple[Lesson, ...]
     withheld: int
+    tokens: int
 
 
 class Sequential:
@@ -45,17 +47,17 @@ class Sequential:
         self.about = f"patch after patch, {batch} {'trajectory' if batch == 1 else 'trajectories'} a step"
 
     async def make(self, place: Workplace) -> Shown:
-        made = await kept(place, place.key(self.name), lambda: self._made(place))
+        made = await kept(place, place.inputs(self.name), lambda: self._made(place))
         return Shown(made.skill, made.notes)
 
     async def _made(self, place: Workplace) -> Kept:
         batches = batched(place.material.shuffled, self._batch)
         skill, lessons, withheld, done = place.material.s0, tuple[Lesson, ...](), 0, 0
         for number, batch in enumerate(batches, 1):
-            if place.cap and _spent_before(place, number) >= place.cap:
-                break
             place.told(f"step {number} of {len(batches)}")
-            taken = await _step(place, number, skill, batch)
+            taken = await within(_step(place, number, skill, batch))
+            if taken is None or (place.cap and taken.tokens > place.cap):  # also where a larger cap has paid for it
+                break
             skill, lessons, withheld = taken.skill, (*lessons, *taken.lessons), withheld + taken.withheld
             done = number
         settled = with_examples(place, skill, lessons)
@@ -74,9 +76,8 @@ async def _step(place: Workplace, number: int, skill: Skill, batch: Sequence[Tra
     said = await proposed(seed, "step", names)
     edits = _new_ones(seed, said.edits)
     settled = settle(skill, edits, rules=place.rules)
-    if not place.ctx.crew.failures:
-        _put_down(place, number, seed, batch, edits, settled)
-    return _Taken(settled.skill, said.lessons, len(settled.withheld))
+    tokens = place.spent if place.ctx.crew.failures else _put_down(place, number, seed, batch, edits, settled)
+    return _Taken(settled.skill, said.lessons, len(settled.withheld), tokens)
 
 
 def _new_ones(seed: Seed, edits: Sequence[Edit]) -> list[Edit]:
@@ -96,12 +97,13 @@ def _new_ones(seed: Seed, edits: Sequence[Edit]) -> list[Edit]:
 
 def _put_down(
     place: Workplace, number: int, seed: Seed, batch: Sequence[Trajectory], edits: Sequence[Edit], settled: Settled
-) -> None:
-    """`steps/003/step.toml`: what the step read and did, and the tokens of all steps until then."""
+) -> int:
+    """`steps/003/step.toml`: what the step read and did, and the tokens of all steps until then, the same however often
+    the work was cut short; gives these."""
     key = digest(seed.s0.digest, *(edit.model_dump_json() for edit in edits))
     path = seed.round.folder.path / "step.toml"
     before = read_toml(path) if is_file(path) else {}
-    tokens = before["tokens"] if before.get("key") == key else place.spent
+    tokens = int(before["tokens"]) if before.get("key") == key else place.spent
     table = {
         "format": 1,
         "key": key,
@@ -113,12 +115,7 @@ def _put_down(
         "tokens": tokens,
     }
     write_text(path, dump_toml(table))
-
-
-def _spent_before(place: Workplace, number: int) -> int:
-    """Tokens of the steps before `number`, the same however often the work was cut short."""
-    path = place.folder / "steps" / f"{number - 1:03d}" / "step.toml"
-    return int(read_toml(path)["tokens"]) if number > 1 and is_file(path) else place.spent if number > 1 else 0
+    return tokens
 
 
 def _notes(place: Workplace, done: int, steps: int, withheld: int) -> list[str]:

@@ -111,6 +111,11 @@ class Budget:
         """Is a cap reached?"""
         return bool(self._closed)
 
+    @property
+    def busy(self) -> bool:
+        """Is anything set aside for a call that has not ended?"""
+        return bool(self._aside)
+
     def set_cap(self, cap: Cap, limit: float | None) -> None:
         """Another cap from now on, None for no cap; a larger one is no longer reached. Raises `ValueError` for a cap on
         an unknown cost."""

@@ -113,5 +113,5 @@ def _below(table: Row) -> Iterator[str]:
     if table["cap"]:
         own = table["rows"][0]["making"]
         as_the_run = ", as many as the run's own" if table["cap"] == own["prompt"] + own["completion"] else ""
-        yield f"cap: making one may take {table['cap']:,} tokens{as_the_run}; no step of a sequence begins beyond it."
+        yield f"cap: making one may take {table['cap']:,} tokens{as_the_run}; it ends before a call that may exceed it."
     yield from table["notes"]

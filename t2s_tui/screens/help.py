@@ -42,6 +42,7 @@ PANELS: Mapping[str, str] = {
     "roster": "Here: every agent, those at work first; tokens a second, how long, and its last words.",
     "pool": "Here: the lessons by support. Yours to edit, drop, pin or add; i shows what the merges made of them.",
     "tree": "Here: the merge tree, from the patches at its leaves to the one set of edits at its root.",
+    "means": "Here: the mean score of each skill with each model so far, and its tries of those planned.",
     "wall": "Here: what agents write this moment; pinned ones stay.",
     "machine": "Here: the endpoint, notes of the engine, and the figures.",
 }

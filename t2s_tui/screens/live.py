@@ -21,6 +21,7 @@ from t2s_tui.text import wrap
 from t2s_tui.widgets.canvas import Canvas, Line, Span, row
 from t2s_tui.widgets.find import FindBar
 from t2s_tui.widgets.machine import Machine
+from t2s_tui.widgets.means import Means
 from t2s_tui.widgets.merge_tree import MergeTree
 from t2s_tui.widgets.panel import ListPanel, Panel
 from t2s_tui.widgets.pool import Pool
@@ -29,13 +30,15 @@ from t2s_tui.widgets.roster import Roster
 from t2s_tui.widgets.status import EndpointLine, Footer, Header, Hint, Notice, Tab, TabLine
 from t2s_tui.widgets.wall import Wall
 
-TABS = (
+TABS_OF_A_RUN = (
     Tab("roster", "Agents"),
     Tab("pool", "Lessons"),
     Tab("tree", "Tree"),
     Tab("wall", "Text"),
     Tab("machine", "Engine"),
 )
+TABS_OF_AN_EVALUATION = (Tab("roster", "Agents"), Tab("means", "Means"), Tab("wall", "Text"), Tab("machine", "Engine"))
+"""It has no lessons and no tree; what it has of them stands in their place."""
 WIDE, HUGE = 120, 200
 SMALLEST = Size(60, 15)
 
@@ -77,7 +80,7 @@ class LiveScreen(RunActions, LessonActions):
     LiveScreen #right { width: 1fr; padding-left: 1; }
     LiveScreen #roster { height: 40%; }
     LiveScreen #wall { height: 1fr; }
-    LiveScreen #pool { height: 1fr; }
+    LiveScreen #pool, LiveScreen #means { height: 1fr; }
     LiveScreen #tree { height: 40%; }
     LiveScreen #machine { display: none; }
     LiveScreen.-wide #tabs { display: none; }
@@ -94,12 +97,15 @@ class LiveScreen(RunActions, LessonActions):
     LiveScreen.-huge.-still #left { width: 34%; }
     LiveScreen.-huge #right { layout: grid; grid-size: 2 2; grid-rows: 3fr 2fr; grid-gutter: 0 1; }
     LiveScreen.-huge #pool { row-span: 2; height: 100%; }
+    LiveScreen.-huge #means { column-span: 2; height: 100%; }
+    LiveScreen.-huge.-compares #machine { column-span: 2; }
     LiveScreen.-huge #tree, LiveScreen.-huge #machine { height: 100%; display: block; }
     """
 
     def __init__(self, feed: Feed) -> None:
         super().__init__()
         self.feed = feed
+        self._tabs = TABS_OF_AN_EVALUATION if feed.evaluation else TABS_OF_A_RUN
         self._current = "roster"
         self._zoomed = False
         self._arranged: tuple[Size, bool, str, bool] | None = None
@@ -109,14 +115,13 @@ class LiveScreen(RunActions, LessonActions):
         roster = Roster(feed)
         yield Header(feed, self.t2s.badges)
         yield Notice(lambda: self.t2s.notice(feed))
-        yield TabLine(TABS, lambda: self._current)
+        yield TabLine(self._tabs, lambda: self._current)
         with Beside(id="main"):
             with Below(id="left"):
                 yield roster
                 yield Wall(feed, lambda: roster.cursor, roster.running, lambda: roster.pinned)
             with Below(id="right"):
-                yield Pool(feed)
-                yield MergeTree(feed)
+                yield from (Means(feed),) if feed.evaluation else (Pool(feed), MergeTree(feed))
                 yield Machine(feed)
         yield EndpointLine(feed)
         yield ReplayBar(self._replay)
@@ -125,6 +130,7 @@ class LiveScreen(RunActions, LessonActions):
         yield TooSmall()
 
     def on_mount(self) -> None:
+        self.set_class(bool(self.feed.evaluation), "-compares")
         self._arrange()
         self.query_one(f"#{self._current}").focus()
 
@@ -140,8 +146,14 @@ class LiveScreen(RunActions, LessonActions):
         return self.query_one(Roster)
 
     @property
-    def pool(self) -> Pool:
-        return self.query_one(Pool)
+    def pool(self) -> Pool | None:
+        """The lessons; an evaluation has none."""
+        return next(iter(self.query(Pool)), None)
+
+    @property
+    def _lessons(self) -> bool:
+        """Is the panel here the one of the lessons, and not of the ideas?"""
+        return self._current == "pool" and self.pool is not None and not self.pool.ideas
 
     @property
     def panel(self) -> Panel:
@@ -164,14 +176,15 @@ class LiveScreen(RunActions, LessonActions):
         first = [Hint("space", "pause" if pauses else "go on")]
         first += [Hint("P", "pause now")] if state == "pausing" and not self.feed.view.at_once else []
         if state in ("lost", "finished", "incomplete", "stopped", "failed"):
-            first = [Hint("R", "resume")] if state != "finished" else [Hint("v", "verdict")]
+            found = Hint("v", "table" if self.feed.evaluation else "verdict")
+            first = [found if state == "finished" else Hint("R", "resume")]
             first = [Hint("R", "make again")] if self.feed.people.due.anything else first
         return [Hint("B", "budget")] if self.feed.waits_for_budget else first
 
     def _hints_here(self) -> list[Hint]:
         """What the keys do in the focused panel."""
         match self._current:
-            case "pool" if self.pool.ideas:
+            case "pool" if not self._lessons:
                 own = [Hint("enter", "open"), Hint("i", "lessons")]
             case "pool":
                 own = [
@@ -184,10 +197,17 @@ class LiveScreen(RunActions, LessonActions):
                 ]
             case "machine":
                 own = [Hint("+ -", "calls")] if self.feed.alive else []
+            case "means":
+                own = []
             case _:
                 own = [Hint("enter", "open"), Hint("f", "follow")]
-        rest = [Hint("d", "diff"), Hint("/", "find"), *self._zooms(), Hint("s", "sort")]
-        return [*own, *rest]
+        diff, sort = ([], []) if self.feed.evaluation else ([Hint("d", "diff")], [Hint("s", "sort")])
+        return [*own, *diff, Hint("/", "find"), *self._zooms(), *sort]
+
+    def idle(self) -> frozenset[str]:
+        if not self.feed.evaluation:
+            return super().idle()
+        return super().idle() | {"run.diff", "panel.tree", "panel.ideas", *(key.id for key in LESSON)} - {"lesson.pin"}
 
     def _zooms(self) -> list[Hint]:
         return [] if self.size.width < WIDE and self._current != "wall" else [Hint("z", "zoom")]
@@ -204,6 +224,11 @@ class LiveScreen(RunActions, LessonActions):
     # --- panels ---------------------------------------------------------------------------------------------------
 
     def action_panel(self, name: str) -> None:
+        """By its number: an evaluation has other panels than a run."""
+        place = next(n for n, tab in enumerate(TABS_OF_A_RUN) if tab.panel == name)
+        self._turn_to(self._tabs[min(place, len(self._tabs) - 1)].panel)
+
+    def _turn_to(self, name: str) -> None:
         self._current = name
         self._arrange()
         self.query_one(f"#{name}").focus()
@@ -234,12 +259,13 @@ class LiveScreen(RunActions, LessonActions):
             self.t2s.tell(f"sorted by {panel.next_sort()}")
 
     def action_ideas(self) -> None:
-        self.pool.toggle_ideas()
+        if self.pool:
+            self.pool.toggle_ideas()
 
     def _turn(self, by: int) -> None:
-        names = [tab.panel for tab in TABS if tab.panel != "machine" or self._one or self.has_class("-huge")]
+        names = [tab.panel for tab in self._tabs if tab.panel != "machine" or self._one or self.has_class("-huge")]
         here = names.index(self._current) if self._current in names else 0
-        self.action_panel(names[(here + by) % len(names)])
+        self._turn_to(names[(here + by) % len(names)])
 
     @property
     def _one(self) -> bool:
@@ -259,7 +285,7 @@ class LiveScreen(RunActions, LessonActions):
         self.set_class(width >= WIDE, "-wide")
         self.set_class(not self.feed.moving, "-still")
         self.set_class(width >= HUGE and not one, "-huge")
-        for tab in TABS:
+        for tab in self._tabs:
             self.query_one(f"#{tab.panel}").set_class(one and tab.panel == self._current, "-here")
         left = self._current in ("roster", "wall")
         self.query_one("#left").set_class(one and not left, "-aside")
@@ -270,7 +296,7 @@ class LiveScreen(RunActions, LessonActions):
 
     @on(TabLine.Picked)
     def _tab(self, message: TabLine.Picked) -> None:
-        self.action_panel(message.panel)
+        self._turn_to(message.panel)
 
     @on(ListPanel.Moved)
     def _moved(self, message: ListPanel.Moved) -> None:
@@ -301,7 +327,7 @@ class LiveScreen(RunActions, LessonActions):
     # --- lessons --------------------------------------------------------------------------------------------------
 
     def lesson_here(self) -> str:
-        return "" if self._current != "pool" or self.pool.ideas else self.pool.cursor
+        return self.pool.cursor if self.pool and self._lessons else ""
 
     def action_pin(self) -> None:
         """On an agent it pins its pane, on a lesson the lesson."""
@@ -313,8 +339,8 @@ class LiveScreen(RunActions, LessonActions):
 
     def copied(self) -> str:
         match self._current:
-            case "pool" if not self.pool.ideas:
-                return self.lesson_text(self.pool.cursor)
+            case "pool" if self._lessons:
+                return self.lesson_text(self.lesson_here())
             case "roster" | "wall":
                 return "\n".join(self.feed.tail(self.roster.cursor).rows(120, 200))
             case _:

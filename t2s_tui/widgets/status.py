@@ -143,9 +143,11 @@ def _active(stage_row: StageRow) -> bool:
 
 
 def _shown(feed: Feed, stage: Stage) -> bool:
-    """Draft and rollout are shown only in runs that have them."""
+    """Draft and rollout are shown only in runs that have them; an evaluation has held-out tries alone."""
     if feed.view.stages[stage].entered:
         return True
+    if feed.evaluation:
+        return stage == "validate"
     if stage == "draft":
         return False
     return bool(feed.view.domain) or stage not in ("rollout", "validate")

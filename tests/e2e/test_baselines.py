@@ -16,6 +16,7 @@ from urllib.request import urlopen
 import pytest
 
 from tests.shell import Done, Shell, scripted, wait_until
+from workspace.evidence.looks import noted
 from workspace.lessons.pool import load, save_edit
 from workspace.runs.run import RunFolder
 from workspace.runs.start import starter_skill
@@ -39,6 +40,12 @@ def made(tmp_path_factory: pytest.TempPathFactory, fast: str) -> Path:
     folder = tmp_path_factory.mktemp("made")
     _run(Shell(folder), fast)
     return folder
+
+
+@pytest.fixture
+def copied_to(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of a second shell."""
+    return tmp_path_factory.mktemp("second")
 
 
 @pytest.fixture
@@ -152,17 +159,127 @@ def test_a_sequence_goes_through_all_trajectories_in_an_order_of_its_own_and_eac
     assert "DD-MON-YYYY" not in json.loads(first[0])["text"]
 
 
-def test_a_baseline_that_has_used_up_the_runs_tokens_says_so_and_ends(copied: Shell) -> None:
-    capped = _rows(copied.t2s("baselines", "last", "--only", "sequential", "--batch", 1, "--cap", 3000, "--json"))
-    row = capped["sequential-1"]
-    assert row["notes"][0].endswith("of 12 steps: its 3,000 tokens were used up")
+def test_a_sequence_ends_before_a_call_that_its_tokens_may_not_hold(copied: Shell) -> None:
+    words = ("baselines", "last", "--only", "sequential", "--batch", 1, "--json", "--cap")
+    first = _table(copied.t2s(*words, 3000))
+    row = first["rows"][1]
     steps = _steps(copied.run(), "sequential-1")
+    assert row["notes"][0] == f"stopped after {len(steps)} of 12 steps: its 3,000 tokens were used up"
     assert 1 < len(steps) < 12
-    assert steps[-2]["tokens"] < 3000 <= steps[-1]["tokens"]
+    assert steps[-1]["tokens"] <= _made_of(row) <= 3000
     assert row["state"] == "measured"
-    whole = _rows(copied.t2s("baselines", "last", "--only", "sequential", "--batch", 1, "--cap", 0, "--json"))
+    calls = _calls(copied.run())
+    assert _table(copied.t2s(*words, 3000)) == first
+    assert _calls(copied.run()) == calls
+    whole = _rows(copied.t2s(*words, 0))
     assert not whole["sequential-1"]["notes"]
     assert len(_steps(copied.run(), "sequential-1")) == 12
+    later = _calls(copied.run())
+    assert later[: len(calls)] == calls, "what a smaller cap has paid for was paid again"
+    assert len({row["key"] for row in later}) == len(later)
+
+
+def test_a_step_that_its_tokens_do_not_hold_is_not_applied(copied: Shell) -> None:
+    row = _rows(copied.t2s("baselines", "last", "--only", "sequential", "--batch", 4, "--cap", 3000, "--json"))
+    row = row["sequential-4"]
+    assert row["notes"] == ["stopped after 0 of 3 steps: its 3,000 tokens were used up"]
+    assert 0 < _made_of(row) <= 3000
+    assert (row["state"], row["mean"]) == ("measured", 0.0), "the analysts' lessons became edits without a proposer"
+    made = copied.run().path / "baselines" / "sequential-4" / "skill" / "house-date" / "SKILL.md"
+    assert made.read_text() == (copied.run().skill(0) / "house-date" / "SKILL.md").read_text()
+
+
+@pytest.mark.parametrize(("cap", "read"), [(1000, 0), (3000, 7), (8000, 12)])
+def test_one_pass_reads_what_its_tokens_hold_and_says_how_much_that_is(copied: Shell, cap: int, read: int) -> None:
+    words = ("baselines", "last", "--only", "one-pass", "--cap", cap, "--json")
+    first = _table(copied.t2s(*words))
+    row = first["rows"][1]
+    assert _made_of(row) <= cap
+    assert row["state"] == "measured"
+    match read:
+        case 0:
+            assert row["notes"][0].startswith("nothing of the pool was read: its 1,000 tokens do not hold one")
+            assert (row["making"]["calls"], row["mean"]) == (0, 0.0)
+        case 12:
+            assert row["notes"] == []
+        case _:
+            assert row["notes"] == [f"{read} of 12 trajectories were read: its {cap:,} tokens hold no more"]
+    talk = copied.run().path / "baselines" / "one-pass" / "agents" / "analyst-b001-p001.jsonl"
+    assert (talk.read_text().count("<trajectory id=") if talk.exists() else 0) == read
+    calls = _calls(copied.run())
+    assert _table(copied.t2s(*words)) == first
+    assert _calls(copied.run()) == calls
+
+
+def test_a_capped_comparison_that_was_killed_ends_as_one_that_was_not(shell: Shell, copied_to: Path) -> None:
+    words = ("baselines", "last", "--only", "sequential", "--batch", 1, "--cap", 4000, "--json")
+    undisturbed = Shell(copied_to)
+    with scripted("--latency", "0.15") as url:
+        _run(shell, url)
+        shutil.copytree(shell.runs, undisturbed.runs, symlinks=True)
+        expected = _rows(undisturbed.t2s(*words))["sequential-1"]
+        for least in (1, 3):
+            child = shell.spawn(*words)
+            wait_until(lambda least=least: len(_calls(shell.run())) >= least, 40, "some calls")
+            _kill(child)
+        found = _rows(shell.t2s(*words))["sequential-1"]
+    assert {**found, "making": 0, "measuring": 0} == {**expected, "making": 0, "measuring": 0}
+    assert _made_of(found) == _made_of(expected) <= 4000
+    calls = _calls(shell.run())
+    assert len({row["key"] for row in calls}) == len(calls)
+
+
+def _made_of(row: dict[str, Any]) -> int:
+    return int(row["making"]["prompt"] + row["making"]["completion"])
+
+
+# --- looks ---------------------------------------------------------------------------------------------------------
+
+
+def test_baselines_are_one_further_look_that_a_later_verdict_is_corrected_for(copied: Shell, fast: str) -> None:
+    run = copied.run()
+    assert [one.look for one in noted(run)] == [1]
+    told = _table(copied.t2s("baselines", "last", "--only", "s0", "--json"))
+    assert told["notes"] == [], "the run itself has tried S0 and its result"
+    assert len(noted(run)) == 1
+    words = ("baselines", "last", "--only", "no-skill", "examples", "retrieval", "--json")
+    first = _table(copied.t2s(*words))
+    said = "by now the validation tasks of this run were looked at 2 times: a later verdict of the run is corrected for"
+    assert first["notes"] == [f"{said} that"]
+    looks = noted(run)
+    assert [one.look for one in looks] == [1, 2]
+    assert len(looks[1].candidates) == 3
+    assert _table(copied.t2s(*words)) == first
+    copied.t2s("baselines", "last", "--only", "examples")
+    assert len(noted(run)) == 2, "the same skills are no further look"
+    copied.t2s("baselines", "last", "--only", "examples", "--k", 2)
+    assert [one.look for one in noted(run)] == [1, 2, 3]
+
+    seed = run.round(1).seed(0)
+    lesson = load(seed, "t001-L1")
+    save_edit(seed, lesson.text.replace("DD-MON-YYYY", "DD-MON-YYYY, always"), "t001-L1", lesson.digest)
+    copied.t2s("resume", "last", "--base-url", fast)
+    assert copied.t2s("show", "last", "--json").json["verdict"]["looks"] == 4
+
+
+def test_openings_of_the_test_tasks_are_on_record_too(shell: Shell, fast: str) -> None:
+    _run(shell, fast, "--test", 12)
+    run = shell.run()
+    before = [one.split for one in noted(run)]
+    words = ("baselines", "last", "--only", "no-skill", "--tasks", "test", "--json")
+    first = _table(shell.t2s(*words))
+    assert [one.split for one in noted(run)] == [*before, "test"]
+    times = "2 times" if "test" in before else "once"
+    assert (
+        first["notes"][-1] == f"by now the test tasks of this run were looked at {times}: they are not unseen any more"
+    )
+    assert _table(shell.t2s(*words)) == first
+    assert len(noted(run)) == len(before) + 1
+
+
+def test_nothing_is_a_look_where_nothing_is_measured(copied: Shell) -> None:
+    copied.t2s("baselines", "last", "--only", "examples", "--make-only")
+    assert len(noted(copied.run())) == 1
 
 
 def test_a_killed_comparison_goes_on_and_pays_nothing_twice(shell: Shell) -> None:

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from engine.baselines.compare import NAMES, Asked, wanted
 from engine.baselines.costs import Cost, cost, making, measuring
 from engine.baselines.one_pass import parted
+from engine.baselines.portion import Portion, portion
 from engine.baselines.sequential import batched
 from engine.baselines.table import Row, with_scores
 from engine.baselines.text import below
+from engine.stages.retell import ALL_CHARS, LEAST_CHARS
 from workspace.errors import InputError
 from workspace.evidence.difference import Test, spread
 from workspace.runs import events as e
@@ -50,6 +52,31 @@ def test_a_pool_is_parted_evenly_and_whole(count: int, most: int) -> None:
     assert max(sizes) <= max(1, most)
     assert max(sizes) - min(sizes) <= 1
     assert len(parts) == -(-count // max(1, most))
+
+
+@given(
+    st.lists(st.integers(0, 30_000), max_size=40), st.integers(0, 10), st.integers(0, 300_000), st.integers(0, 5_000)
+)
+def test_what_is_chosen_of_a_pool_fits_and_one_more_would_not(
+    sizes: list[int], per_call: int, room: int, besides: int
+) -> None:
+    found = portion(sizes, per_call, room, besides)
+
+    def takes(count: int, share: int) -> int:
+        return -(-count // max(1, per_call)) * besides + sum(min(size, share) for size in sizes[:count])
+
+    assert takes(found.most, found.share) <= room
+    assert LEAST_CHARS <= found.share <= ALL_CHARS
+    assert found.most == len(sizes) or takes(found.most + 1, LEAST_CHARS) > room
+    assert not found.most or found.share == ALL_CHARS or takes(found.most, found.share + 1) > room
+
+
+def test_a_pool_that_fits_is_read_whole() -> None:
+    assert portion([400] * 10, 240, 10_000, 2_000) == Portion(10)
+    assert not portion([400] * 10, 240, 10_000, 2_000).cuts([400] * 10)
+    assert portion([400] * 10, 240, 3_000, 2_000).most == 2
+    assert portion([9_000] * 3, 240, 17_000, 2_000).cuts([9_000] * 3)
+    assert portion([400], 240, 2_399, 2_000).most == 0
 
 
 def test_all_baselines_are_made_in_one_order_and_a_name_is_checked() -> None:

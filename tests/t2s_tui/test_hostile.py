@@ -47,6 +47,7 @@ from t2s_tui.screens.tries import sides
 from t2s_tui.screens.verdict import VerdictScreen
 from t2s_tui.text import cut, fit, harmless, right, safe, safe_lines, width, wrap
 from t2s_tui.theme import Look
+from tests.t2s_tui.evaluations import write_evaluation
 from tests.t2s_tui.hostile import (
     ACTS,
     CODED,
@@ -78,6 +79,13 @@ def on_round(feed: Feed) -> CompareScreen:
     return CompareScreen(feed, feed.run.round(1), side, side.tasks[0])
 
 
+def evaluated(feed: Feed) -> Feed:
+    """An evaluation beside the run, whose tasks and answers are hostile."""
+    folder = feed.run.path.parent.parent / "evaluations"
+    found = next(folder.glob("*"), None)
+    return Feed(RunFolder(found) if found else write_evaluation(folder, tried=3, said=ALL))
+
+
 def estimate(feed: Feed) -> EstimateScreen:
     flags = {"skill.create": "x", "skill.about": ALL, "endpoint.model": ALL, "endpoint.base_url": "http://h/v1"}
     flags |= {"domain.name": "house", "domain.family": "date"}
@@ -89,6 +97,10 @@ SCREENS: dict[type[Screen[Any]], tuple[tuple[Make, tuple[str, ...]], ...]] = {
         (
             LiveScreen,
             ("1", "j", "G", "s", "s", "2", "G", "s", "i", "3", "G", "s", "4", "z", "z", "5", "G", "slash", "["),
+        ),
+        (
+            lambda feed: LiveScreen(evaluated(feed)),
+            ("1", "G", "2", "G", "z", "z", "s", "i", "f", "3", "4", "slash", "["),
         ),
     ),
     AgentScreen: (

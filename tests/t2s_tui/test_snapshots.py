@@ -14,10 +14,13 @@ import pytest
 from screenshots.take import SCREENS
 from t2s_tui.app import T2SApp
 from t2s_tui.theme import Look
+from tests.t2s_tui.evaluations import write_evaluation
 from tests.t2s_tui.recorded import write_run
 from tests.t2s_tui.snapshots import check, drawn
 from workspace.runs.run import RunFolder, engine_lock, load_view
 
+KEYS = {"evaluation": ("2",)}
+"""Of screens that are no picture of the README."""
 NARROW, MIDDLE, WIDE = (80, 24), (120, 36), (200, 50)
 
 
@@ -56,13 +59,23 @@ async def test_a_screen_is_as_it_was(shot: Shot, tmp_path: Path) -> None:
     check(shot.name, await _picture(run, shot))
 
 
+@pytest.mark.parametrize("size", [NARROW, MIDDLE, WIDE], ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("tried", [5, None], ids=["trying", "finished"])
+async def test_an_evaluation_shows_its_matrix_in_place_of_lessons_and_tree(
+    size: tuple[int, int], tried: int | None, tmp_path: Path
+) -> None:
+    run = write_evaluation(tmp_path / "runs", tried=tried)
+    shot = Shot("evaluation", size, "finished" if tried is None else "trying")
+    check(shot.name, await _picture(run, shot))
+
+
 async def _picture(run: RunFolder, shot: Shot) -> str:
     view, look = load_view(run).view, Look(shot.palette, shot.ascii)
     with contextlib.nullcontext() if view.ended else engine_lock(run):
         app = T2SApp(run.path.parent, run, now=lambda: view.now, look=look)
         async with app.run_test(size=shot.size) as pilot:
             await pilot.pause(0.2)
-            for key in SCREENS[shot.screen]:
+            for key in KEYS.get(shot.screen) or SCREENS[shot.screen]:
                 await pilot.press(key)
                 await pilot.pause(0.2)
             await pilot.pause(0.3)

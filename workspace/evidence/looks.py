@@ -67,6 +67,24 @@ def note(run: RunFolder, folder: RoundFolder, look: Look) -> int:
     return number
 
 
+def unseen(looks: Sequence[Noted], look: Look) -> Look | None:
+    """`look` at those skills alone that no look on record has tried in the same way on all of its tasks, whatever they
+    were tried beside; None where all of them were seen, its base included."""
+    tasks = set(look.tasks)
+    same = [one for one in looks if (one.split, one.how) == (look.split, look.how) and tasks <= set(one.tasks)]
+    seen = {digest for one in same for digest in (one.base, *one.candidates)}
+    new = tuple(digest for digest in dict.fromkeys(look.candidates) if digest not in seen)
+    return look.model_copy(update={"candidates": new}) if new or look.base not in seen else None
+
+
+def note_unseen(run: RunFolder, folder: RoundFolder, look: Look) -> int:
+    """Put what is `unseen` of a look of the round `folder` on record; gives how often its tasks were looked at by then.
+    Raises as `note`."""
+    if (new := unseen(noted(run), look)) is not None:
+        note(run, folder, new)
+    return number_of(noted(run), look.model_copy(update={"base": "", "candidates": ()})) - 1
+
+
 def _read(folder: RoundFolder) -> list[Noted]:
     path = folder.path / FILE
     rows: list[Noted] = []
