@@ -35,9 +35,8 @@ from engine.llm.endpoint import Message, Reply, Request
 from engine.llm.open import open_fleet
 from engine.reply import spoken
 from workspace import seeds
-from workspace.evidence.paired import mcnemar
+from workspace.evidence.paired import mcnemar, wilson
 from workspace.files import remove, write_text
-from workspace.reports.matrix import wilson
 from workspace.runs.run import RunFolder, runs_in
 from workspace.score import verdict
 from workspace.settings.config import Config

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import math
 import os
 import subprocess
 import sys
@@ -34,6 +33,7 @@ from engine.reply import spoken
 from engine.stages.solve import shown
 from workspace import seeds
 from workspace.errors import EndpointError
+from workspace.evidence.paired import wilson
 from workspace.files import digest, read_text
 from workspace.runs.run import RunFolder, runs_in
 from workspace.settings.config import Config
@@ -152,17 +152,9 @@ def main() -> int:
         return 0
     print(f"{given.family}, {given.held_out} held-out tasks, aim {AIMS.get(given.family, 0):.0%}; run {seconds:.0f} s")
     for name, row in found.items():
-        low, high = wilson(sum(row), len(row))
+        low, high = wilson(sum(row) / len(row), len(row))
         print(f"{name:22}{sum(row):3} of {len(row)}  {sum(row) / len(row):4.0%}  ({low:.0%}–{high:.0%})")
     return int(not given.no_run and sum(found["ours"]) < sum(found[sides[1].name]))
-
-
-def wilson(right: int, tries: int) -> tuple[float, float]:
-    """The 95 % interval of a rate."""
-    z, rate = 1.96, right / tries
-    middle = (rate + z * z / (2 * tries)) / (1 + z * z / tries)
-    half = z * math.sqrt(rate * (1 - rate) / tries + z * z / (4 * tries * tries)) / (1 + z * z / tries)
-    return middle - half, middle + half
 
 
 def _parser() -> argparse.ArgumentParser:

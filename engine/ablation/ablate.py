@@ -14,11 +14,11 @@ from engine.baselines.costs import cost, making
 from engine.baselines.measure import Held, held_of, tell_opening
 from engine.baselines.office import at_work, open_office
 from engine.baselines.place import Workplace
-from engine.looking import look_of
+from engine.looking import look_of, record_look
 from engine.sandbox.in_thread import in_thread
 from workspace.ablation.table import LEANER, Ablation, Effect, ablation_file, ablation_home, measured
 from workspace.evidence.difference import Test, spread
-from workspace.evidence.looks import HeldSplit, note
+from workspace.evidence.looks import HeldSplit
 from workspace.files import remove, write_text
 from workspace.score import price
 from workspace.skills.skill import Skill, save_skill
@@ -88,7 +88,7 @@ def _look(place: Workplace, held: Held, subject: Subject, skills: Sequence[Skill
     """Put on record that these tasks are looked at; the leaner skill is part of the same look."""
     look = look_of(place.ctx, held.domain, held.split, subject.candidate, skills, held.tasks)
     tell_opening(place.ctx, held)
-    return note(subject.material.run, subject.round, look)
+    return record_look(subject.material.run, subject.round, look)
 
 
 # --- what was measured ---------------------------------------------------------------------------------------------

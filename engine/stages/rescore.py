@@ -57,7 +57,7 @@ async def _rescored(round: Round, domain: Domain, task: Task, trajectory: Trajec
     key = digest(domain.name, task.model_dump_json(), trajectory.answer)
 
     async def work() -> str:
-        outcome = await domain.score(task, Handed(trajectory.answer))
+        outcome = await round.ctx.workers.score(domain, task, Handed(trajectory.answer))
         return dump_toml({"format": 1, "key": key, "outcome": outcome.model_dump(exclude_none=True)})
 
     made = await round.ctx.crew.make("rollout", f"{round.prefix}{trajectory.id}-verified", lambda: Job(key, path, work))

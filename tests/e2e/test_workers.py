@@ -7,16 +7,15 @@ import json
 import os
 import re
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
 from tests.ray_nodes import Nodes, ray_nodes
-from tests.shell import Done, Shell, scripted
-from workspace.runs.run import RunFolder, alive, lock_holder
+from tests.shell import Done, Shell, engine_pid, scripted, wait_until
+from workspace.runs.run import RunFolder, alive
 
 pytest.importorskip("ray", reason="Ray is not installed")
 pytestmark = [pytest.mark.xdist_group("ray"), pytest.mark.timeout(600)]
@@ -77,13 +76,6 @@ def events(run: RunFolder, kind: str) -> list[dict[str, object]]:
     return [row for row in map(json.loads, run.journal.read_text().splitlines()) if row["kind"] == kind]
 
 
-def until(true: Callable[[], object], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.1)
-
-
 def actors() -> list[psutil.Process]:
     """Processes of Ray that have our hands in them."""
     found = list[psutil.Process]()
@@ -109,7 +101,7 @@ def on_this_machine(tmp_path_factory: pytest.TempPathFactory, home: Path) -> dic
 
 def ended(shell: Shell) -> Done:
     """The last run, waited for."""
-    until(lambda: not alive(shell.run()), 240)
+    wait_until(lambda: not alive(shell.run()), 240)
     return shell.t2s("show", "last", "--json")
 
 
@@ -130,12 +122,12 @@ def test_a_node_that_dies_takes_nothing_with_it(here: Shell, home: Path, on_this
     with ray_nodes({"HOME": str(home)}) as nodes, scripted() as url:
         here.t2s(*words(here, url, ray(nodes), "--detach"), timeout=120)
         run = here.run()
-        until(lambda: sum(int(str(row["busy"])) for row in events(run, "worker.counted")) > 2)
+        wait_until(lambda: sum(int(str(row["busy"])) for row in events(run, "worker.counted")) > 2, 60)
         nodes.kill(1)
         assert ended(here).json["state"] == "finished"
     assert len(events(run, "worker.lost")) == 1
     assert made(run) == on_this_machine
-    saved = [row["trajectory"] for row in events(run, "trajectory.saved")]
+    saved = [str(row["trajectory"]) for row in events(run, "trajectory.saved")]
     assert sorted(saved) == sorted(set(saved)) and len(saved) == TASKS
 
 
@@ -144,12 +136,12 @@ def test_a_cluster_that_is_gone_pauses_the_run_with_its_reason(here: Shell, home
         with ray_nodes({"HOME": str(home)}, 1) as nodes:
             here.t2s(*words(here, url, ray(nodes), "--detach", seconds=1), timeout=120)
             run = here.run()
-            until(lambda: events(run, "worker.counted"))
-        until(lambda: any("Ray cluster" in str(row["detail"]) for row in events(run, "run.paused")), 120)
+            wait_until(lambda: events(run, "worker.counted"), 60)
+        wait_until(lambda: any("Ray cluster" in str(row["detail"]) for row in events(run, "run.paused")), 120)
         assert {row["why"] for row in events(run, "run.paused")} == {"workers"}
         assert alive(run)
         here.t2s("stop", "last", "--now")
-        until(lambda: not alive(run))
+        wait_until(lambda: not alive(run), 60)
 
 
 def test_a_cluster_that_comes_back_finds_the_run_waiting(
@@ -159,8 +151,8 @@ def test_a_cluster_that_comes_back_finds_the_run_waiting(
         with ray_nodes({"HOME": str(home)}, 1) as nodes:
             here.t2s(*words(here, url, ray(nodes), "--detach"), timeout=120)
             run, port = here.run(), int(nodes.address.rpartition(":")[2])
-            until(lambda: events(run, "worker.counted"))
-        until(lambda: events(run, "run.paused"), 120)
+            wait_until(lambda: events(run, "worker.counted"), 60)
+        wait_until(lambda: events(run, "run.paused"), 120)
         with ray_nodes({"HOME": str(home)}, 1, port=port):
             assert ended(here).json["state"] == "finished"
     assert made(run) == on_this_machine
@@ -172,12 +164,10 @@ def test_kill_9_leaves_no_hands_and_a_resume_makes_the_same(
     with scripted() as url:
         here.t2s(*words(here, url, ray(two_nodes), "--detach"), timeout=120)
         run = here.run()
-        until(lambda: sum(int(str(row["sessions"])) for row in events(run, "worker.counted")[-2:]) > 4)
+        wait_until(lambda: sum(int(str(row["sessions"])) for row in events(run, "worker.counted")[-2:]) > 4, 60)
         assert actors()
-        holder = lock_holder(run)
-        assert holder is not None
-        os.kill(int(holder["pid"]), signal.SIGKILL)
-        until(lambda: not actors(), 30)
+        os.kill(engine_pid(run), signal.SIGKILL)
+        wait_until(lambda: not actors(), 30)
         done = here.t2s("resume", "last", "--json", timeout=240)
     assert done.code == 0, done.err
     assert made(run) == on_this_machine
@@ -186,10 +176,10 @@ def test_kill_9_leaves_no_hands_and_a_resume_makes_the_same(
 def test_a_run_that_is_stopped_leaves_no_hands(here: Shell, two_nodes: Nodes) -> None:
     with scripted() as url:
         here.t2s(*words(here, url, ray(two_nodes), "--detach", seconds=23), timeout=120)
-        until(lambda: asleep(23))
+        wait_until(lambda: asleep(23), 60)
         here.t2s("stop", "last", "--now")
-        until(lambda: not alive(here.run()), 40)
-    until(lambda: not actors(), 20)
+        wait_until(lambda: not alive(here.run()), 40)
+    wait_until(lambda: not actors(), 20)
     assert not asleep(23)
 
 
