@@ -49,7 +49,7 @@ class Workbench(NamedTuple):
     trial: Path
     copy: Callable[[], Awaitable[None]]
     score: Callable[[str | None], Awaitable[Outcome]]
-    hidden: bool
+    hidden: Callable[[], bool]
 
 
 class Evaluate:
@@ -82,6 +82,7 @@ class Evaluate:
         clear(bench.trial / ANSWER)
         clear(bench.trial / fix.name)
         (bench.trial / fix.name).write_text(fix.text)
+        hidden = bench.hidden()  # asked before and after: where the fix runs may change meanwhile
         ran = await bench.sandbox.run(FIXES[fix.name], bench.trial, bench.limits)
         outcome = await bench.score(_answer(bench.trial))
         said = f"\nYour fix printed:\n{ran.output.strip()}" if ran.output.strip() else ""
@@ -89,7 +90,7 @@ class Evaluate:
         if outcome.status == "pass":
             if await self._passes_anyway():
                 return Seen(ANYWAY, error=True)
-            mark = f"{fix.name}\n{fix.text}" if bench.hidden else ""
+            mark = f"{fix.name}\n{fix.text}" if hidden and bench.hidden() else ""
             return Seen(f"PASS: the verifier passes what your fix makes.{ended}{said}", mark=mark)
         return Seen(f"{outcome.status.upper()}: {outcome.message or 'no reason given'}.{ended}{said}", error=True)
 

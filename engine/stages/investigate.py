@@ -141,8 +141,8 @@ def _bench(seed: Seed, case: Case, mine: Path, trial: Path) -> Workbench:
         said = case.trajectory.answer if answer is None else answer
         return await seed.ctx.workers.score(case.domain, case.task, Handed(said, trial))
 
-    hidden = HIDES_FILES in seed.ctx.workers.guarantees
-    return Workbench(seed.ctx.workers, seed.ctx.workers.limits, mine, trial, copy, score, hidden)
+    workers = seed.ctx.workers
+    return Workbench(workers, workers.limits, mine, trial, copy, score, lambda: HIDES_FILES in workers.guarantees)
 
 
 def _found(worked: Worked, passed: Sequence[str]) -> Found:

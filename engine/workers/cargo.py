@@ -15,7 +15,7 @@ from workspace.errors import ConfigError
 
 PART = 64 << 20
 """Bytes of one part, more or less: what is handed over at once."""
-MOST = 8 << 30
+MOST = 2 << 30
 
 
 class Cargo(NamedTuple):
@@ -35,6 +35,7 @@ def cargo(tasks: Tasks) -> Cargo:
         return Cargo()
     try:
         if found.path.is_file():
+            _held(found.path, found.path.stat().st_size)
             return Cargo(found.key, found.path.name, [Delta({found.path.name: _item(found.path)})])
         return Cargo(found.key, "", list(_parts(found.path)))
     except OSError as error:
@@ -48,18 +49,26 @@ def _parts(folder: Path) -> Iterator[Delta]:
         item = _item(path)
         part[path.relative_to(folder).as_posix()] = item
         size, total = size + len(item.data), total + len(item.data)
-        if total > MOST:
-            raise ConfigError(f"{folder} holds more than {MOST:,} bytes, too much to send to the workers")
+        _held(folder, total)
         if size > PART:
             yield Delta(part)
             part, size = {}, 0
     yield Delta(part)
 
 
+def _held(path: Path, size: int) -> None:
+    if size > MOST:
+        raise ConfigError(f"{path} holds more than {MOST:,} bytes, too much to send to the workers")
+
+
 def _files(folder: Path) -> Iterator[Path]:
-    for here, folders, names in os.walk(folder):
+    for here, folders, names in os.walk(folder, onerror=_unreadable):
         folders.sort()
         yield from (path for name in sorted(names) if (path := Path(here) / name).is_file())
+
+
+def _unreadable(error: OSError) -> None:
+    raise error
 
 
 def _item(path: Path) -> Item:

@@ -10,10 +10,14 @@ import asyncio
 import fcntl
 import os
 import platform
+import re
 import socket
+import sys
 import tempfile
-from collections.abc import Callable, Mapping
+import traceback
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from engine.domains.base import Domain, Handed, Task
 from engine.domains.find import open_domain
@@ -23,13 +27,20 @@ from engine.sandbox.in_thread import in_thread
 from engine.sandbox.probe import open_sandbox
 from engine.workers.delta import Delta, Marks, lay, look, pack
 from engine.workers.said import Done, Fault, Hello, Job, Order, Scoring, Setup
-from workspace.errors import SandboxError, T2SError
+from workspace.errors import DiskError, SandboxError, T2SError
 from workspace.runs.start import version
 from workspace.settings.settings import DomainSettings
 from workspace.trajectory import Outcome
 
 LOCK = "lock"
 PREFIX = "t2s-hands-"
+
+
+class _Running(NamedTuple):
+    """A job at work."""
+
+    session: str
+    work: asyncio.Task[Done | Fault]
 
 
 class Hands:
@@ -43,7 +54,8 @@ class Hands:
         self._domain: Domain | None = None
         self._readable: tuple[Path, ...] = ()
         self._sessions: dict[str, asyncio.Lock] = {}
-        self._jobs: dict[int, asyncio.Task[Done | Fault]] = {}
+        self._jobs: dict[int, _Running] = {}
+        self._called_off: set[int] = set()
 
     async def open(self, setup: Setup) -> Hello:
         """Probe the sandbox and open the tasks. What keeps this node from being used is in the answer's `fault`."""
@@ -61,31 +73,36 @@ class Hands:
         return hello._replace(level=self._sandbox.level, guarantees=tuple(self._sandbox.guarantees))
 
     async def do(self, number: int, job: Job) -> Done | Fault:
-        """One job. Never raises but for a fault of the program."""
+        """One job. Never raises: a fault of the program is an answer too, and no sign of a dead node."""
+        if number in self._called_off:
+            return Fault("cancelled")
         work = asyncio.ensure_future(self._do(job))
-        self._jobs[number] = work
+        self._jobs[number] = _Running(job.session, work)
         try:
             return await work
         except asyncio.CancelledError:
             return Fault("cancelled")
+        except Exception as error:
+            traceback.print_exception(error, file=sys.stderr)
+            return Fault("program", f"{type(error).__name__}: {error}")
         finally:
             self._jobs.pop(number, None)
 
     async def cancel(self, number: int) -> None:
-        """End this job and all that it started."""
-        if (work := self._jobs.get(number)) is not None:
-            work.cancel()
+        """End this job and all that it started; messages may overtake each other, so it may still be on its way."""
+        self._called_off.add(number)
+        if (running := self._jobs.get(number)) is not None:
+            running.work.cancel()
 
     async def leave(self, session: str) -> None:
-        """Remove a session's folder."""
+        """End what still runs in a session, and remove its folder."""
+        await _ended([running.work for running in self._jobs.values() if running.session == session])
         self._sessions.pop(session, None)
         await in_thread(lambda: clear(self._home / session))
 
     async def close(self) -> None:
         """End everything and remove what lies on the disk."""
-        for work in self._jobs.values():
-            work.cancel()
-        await asyncio.gather(*self._jobs.values(), return_exceptions=True)
+        await _ended([running.work for running in self._jobs.values()])
         if self._sandbox is not None:
             await self._sandbox.close()
         await in_thread(lambda: clear(self._home))
@@ -98,7 +115,12 @@ class Hands:
         try:
             async with lock, self._room:
                 folder = self._home / job.session / "work"
-                await in_thread(lambda: _brought(folder, job))
+                try:
+                    await in_thread(lambda: _brought(folder, job))
+                except SandboxError as error:
+                    if job.fresh:
+                        raise
+                    return Fault("unknown", str(error))
                 if isinstance(job.work, Scoring):
                     return Done(outcome=(await self._scored(job.work, folder)).model_dump_json())
                 return await self._ran(job.work, folder)
@@ -138,6 +160,12 @@ class Hands:
         return open_domain(settings, self._sandbox, self._home)
 
 
+async def _ended(jobs: Sequence[asyncio.Task[Done | Fault]]) -> None:
+    for job in jobs:
+        job.cancel()
+    await asyncio.gather(*jobs, return_exceptions=True)
+
+
 def _brought(folder: Path, job: Job) -> None:
     """The session's folder as the engine's is."""
     if job.fresh:
@@ -164,7 +192,7 @@ def _beside(session: Path, readable: Mapping[str, Delta]) -> dict[str, Path]:
 def _placing(beside: Mapping[str, Path]) -> Callable[[str], str]:
     def placed(text: str) -> str:
         for path, here in beside.items():
-            text = text.replace(path, str(here))
+            text = re.sub(rf"{re.escape(path)}(?![\w.-])", lambda _, here=here: str(here), text)
         return text
 
     return placed
@@ -201,7 +229,7 @@ def sweep() -> None:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             clear(home)
-        except BlockingIOError:
-            continue
+        except (BlockingIOError, DiskError):
+            continue  # somebody is at work in it, or its files are another's: no reason not to work here
         finally:
             os.close(lock)

@@ -16,6 +16,7 @@ from engine.workers.talk import Talk, talk_over
 
 QUIET = 60.0  # seconds without a word after which it is given up; it says something every two
 GRACE = 15.0  # seconds for a cancelled job to be over, and for the process to end
+GONE = "the cluster is gone"
 HANDED_ON = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "USER", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "PYTHONPATH")
 """Variables it gets, and those of Ray: no key of ours goes to a node."""
 
@@ -42,10 +43,10 @@ class Link:
 
     async def ask(self, job: Job) -> Done | Fault:
         """What came of a job. When this is cancelled, the job is over before it returns."""
+        if self._listening is None or self._listening.done():
+            return Fault("lost", GONE)
         number = next(self._numbers)
         answer = self._asked[number] = asyncio.get_running_loop().create_future()
-        if self._listening is None or self._listening.done():
-            return Fault("lost", "the cluster is gone")
         try:
             await self._say(Ask(number, job))
             return await asyncio.shield(answer)
@@ -67,6 +68,7 @@ class Link:
         self._heard = _nothing
         if self._listening:
             self._listening.cancel()
+        self._answer_all()
         self._talk.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
             await asyncio.to_thread(self._process.wait, GRACE)
@@ -90,9 +92,12 @@ class Link:
                 self._answer(news.number, news.result)
             elif not isinstance(news, Beat):
                 self._heard(news)
-        for number in list(self._asked):
-            self._answer(number, Fault("lost", "the cluster is gone"))
+        self._answer_all()
         self._heard(news if isinstance(news, Gone) else Gone(why))
+
+    def _answer_all(self) -> None:
+        for number in list(self._asked):
+            self._answer(number, Fault("lost", GONE))
 
     def _answer(self, number: int, result: Done | Fault) -> None:
         answer = self._asked.get(number)

@@ -87,7 +87,7 @@ class RayWorkers:
         ensure_ray()
         self._begin = await in_thread(lambda: _begin(self._config, tasks))
         roll = await self._connected()
-        if not roll.nodes:
+        if roll.gone or not roll.nodes:
             why = "; ".join(f"{node}: {why}" for node, why in roll.refused.items()) or "it has no core to give"
             said = roll.gone or f"no node of the Ray cluster can be used: {why}"
             await self._link.close()
@@ -102,6 +102,7 @@ class RayWorkers:
         """Leave the cluster; nothing of ours is left in it."""
         if self._coming_back:
             self._coming_back.cancel()
+            await asyncio.gather(self._coming_back, return_exceptions=True)
         await self._link.close()
 
     @property
@@ -144,29 +145,35 @@ class RayWorkers:
             return await domain.score(task, handed)
         work = Scoring(task.model_dump_json(), handed.reply, handed.folder is not None)
         room = self._room(handed.folder) if handed.folder is not None else _Room(None, self._name())
-        async with room.lock:
-            done = await self._done(room, work)
-        if handed.folder is None:
-            await self._link.leave(room.session)
+        try:
+            async with room.lock:
+                done = await self._done(room, work)
+        finally:
+            if handed.folder is None:
+                await self._link.leave(room.session)
         return Outcome.model_validate_json(done.outcome)
 
     async def leave(self, folder: Path) -> None:
-        """The node forgets its copy."""
-        if (room := self._rooms.pop(folder, None)) is not None:
-            await self._link.leave(room.session)
+        """The node forgets its copy, and those of folders in there."""
+        for path in [path for path in self._rooms if path.is_relative_to(folder)]:
+            await self._link.leave(self._rooms.pop(path).session)
 
     async def _done(self, room: _Room, work: Order | Scoring) -> Done:
         """What came of it, on as many nodes as it takes; the folder is up to date then."""
         lost = 0
         while lost < TRIES:
             marks, delta = await in_thread(room.change)
-            result = await self._link.ask(Job(room.session, delta, room.fresh, work))
+            job = Job(room.session, delta, room.fresh, work)
+            room.fresh = True  # until the copy is known to be the same again
+            result = await self._link.ask(job)
             if isinstance(result, Done):
-                await in_thread(partial(room.take, marks, result.delta))
+                if isinstance(work, Order):
+                    await in_thread(partial(room.take, marks, result.delta))
                 return result
-            room.fresh = True
             if result.kind == "sandbox":
                 raise SandboxError(result.said)
+            if result.kind == "program":
+                raise RuntimeError(result.said)
             lost += result.kind == "lost" and not self._roll.gone
             await self._roll.somebody(result.said)
         raise SandboxError(f"{TRIES} nodes were lost while they did one and the same job; it was given up")

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import get_args
 
-from engine.pause import WORKERS, Pause, Stopped
+from engine.pause import WORKERS, Pause
 from engine.sandbox.base import Key, Level
 from engine.workers.said import Gone, Hello, Joined, Load, Lost, News, Refused, Settled
 from workspace.errors import T2SError
@@ -36,7 +36,6 @@ class Roll:
         self._emit: Callable[[Event], object] = self._untold.append
         self._pause: Pause | None = None
         self._patience: float | None = None
-        self._changed = asyncio.Event()
         self._held = ""
 
     def watch(self, pause: Pause, emit: Callable[[Event], object], patience: float | None) -> None:
@@ -73,8 +72,6 @@ class Roll:
                 self._all_gone(why)
             case _:
                 pass
-        self._changed.set()
-        self._changed = asyncio.Event()
         if self.nodes and not self.gone and self._pause:
             self._pause.over(WORKERS)
 
@@ -88,14 +85,12 @@ class Roll:
             waited = time.monotonic() - began
             if self._patience is not None and waited > self._patience:
                 raise WorkersGone(f"{self.gone or why}; nobody came back for {waited:.0f} s")
-            if self._pause.stopping:
-                raise Stopped(self._pause.stopping)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), LOOK)
+            with contextlib.suppress(TimeoutError):  # it steps back, so that a stop waits for the calls of others only
+                await asyncio.wait_for(self._pause.may_begin(), LOOK)
 
     def _hold(self, pause: Pause, why: str) -> None:
-        """Once for each reason: a lost node may be the first sign of a cluster that is gone."""
-        if not pause.holds(WORKERS) or why != self._held:
+        """Told once, and once more where a lost node was the first sign of a cluster that is gone."""
+        if not pause.holds(WORKERS) or (self.gone and self.gone != self._held):
             self._held = why
             pause.pause(WORKERS, why, now=True)
 

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from engine.sandbox.base import Key, Level, Limits, Ran
 from engine.workers.delta import Delta
 
-Kind = Literal["sandbox", "lost", "unknown", "no node", "cancelled"]
+Kind = Literal["sandbox", "program", "lost", "unknown", "no node", "cancelled"]
 
 
 class Setup(NamedTuple):
@@ -76,8 +76,8 @@ class Done(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """A job that came to nothing. `lost`: its node is gone; `unknown`: the node has no such session, since another one
-    had it that is gone; `no node`: there is none left."""
+    """A job that came to nothing. `program`: a fault of ours or of a verifier; `lost`: its node is gone; `unknown`: the
+    node has no such folder, or not as the engine thinks, and wants all of it; `no node`: there is none left."""
 
     kind: Kind
     said: str = ""

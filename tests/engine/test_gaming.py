@@ -65,7 +65,8 @@ def desk(folder: Path, sandbox: Sandbox, hidden: bool = True) -> Desk:
         return await domain.score(task, Handed(answer or "", trial))
 
     limits = Limits(seconds=20)
-    return Desk(Evaluate(Workbench(sandbox, limits, mine, trial, copy, score, hidden)), mine, trial, pair.golden)
+    bench = Workbench(sandbox, limits, mine, trial, copy, score, lambda: hidden)
+    return Desk(Evaluate(bench), mine, trial, pair.golden)
 
 
 async def tried(at: Desk, fix: str, name: str = "fix.py") -> Seen:

@@ -269,7 +269,7 @@ class Bed:
             self.answers.append(answer)
             return Outcome.model_validate({"status": rest.pop(0)})
 
-        self.evaluate = Evaluate(Workbench(sandbox, LIMITS, self.mine, self.trial, copy, score, hidden=True))
+        self.evaluate = Evaluate(Workbench(sandbox, LIMITS, self.mine, self.trial, copy, score, lambda: True))
 
     async def tried(self, fix: str) -> Seen:
         (self.mine / "fix.sh").write_text(fix)

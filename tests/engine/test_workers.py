@@ -14,12 +14,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.llm.gate import Gate
+from engine.llm.lane import Lane
+from engine.pause import WORKERS, Pause, Stopped
 from engine.sandbox.base import Limits
 from engine.workers.delta import Delta, Item, lay, look, pack
 from engine.workers.hands import LOCK, PREFIX, Hands, sweep
 from engine.workers.ray.placement import Board
-from engine.workers.said import Done, Fault, Job, Order, Setup
+from engine.workers.roll import Roll, WorkersGone
+from engine.workers.said import Done, Fault, Gone, Hello, Job, Joined, Lost, Order, Scoring, Setup
 from workspace.errors import SandboxError
+from workspace.runs.events import Event, RunPaused
 
 NAMES = st.sampled_from(["a", "b", "c/d", "c/e", "c/f/g"])
 STEPS = st.lists(
@@ -180,6 +185,35 @@ async def test_a_cancelled_command_is_gone_and_its_node_free(hands: Hands) -> No
     await asyncio.wait_for(done(hands, command("true", fresh=True), 2), 5)
 
 
+async def test_a_cancel_that_overtakes_its_command_is_not_lost(hands: Hands) -> None:
+    await hands.cancel(7)
+    assert await hands.do(7, command("echo 1 > made", fresh=True)) == Fault("cancelled")
+
+
+async def test_leaving_ends_what_still_runs_there(hands: Hands) -> None:
+    slow = asyncio.create_task(hands.do(1, command("sleep 29", fresh=True)))
+    await asyncio.sleep(0.5)
+    await asyncio.wait_for(hands.leave("s1"), 5)
+    assert await asyncio.wait_for(slow, 5) == Fault("cancelled")
+
+
+async def test_a_fault_that_is_none_of_the_sandbox_is_no_sign_of_a_dead_node(hands: Hands) -> None:
+    scoring = Job("s1", Delta(), True, Scoring("no JSON of a task", "", True))
+    result = await hands.do(1, scoring)
+    assert isinstance(result, Fault) and result.kind in ("program", "sandbox")
+    broken = await hands.do(2, command("true", fresh=True)._replace(work=None))  # pyright: ignore[reportArgumentType]
+    assert isinstance(broken, Fault) and broken.kind == "program"
+
+
+async def test_a_copy_that_cannot_be_brought_up_to_date_is_asked_for_anew(hands: Hands) -> None:
+    await done(hands, command("mkdir sub; echo 1 > sub/a; rm -r sub; mkfifo sub", fresh=True))
+    change = Delta({"sub/a": Item(stat.S_IFREG | 0o644, b"2")})
+    result = await hands.do(2, command("cat sub/a", change))
+    assert isinstance(result, Fault) and result.kind == "unknown"
+    again = await done(hands, command("cat sub/a", change, fresh=True), 3)
+    assert again.ran is not None and again.ran.output == "2"
+
+
 async def test_a_node_with_another_version_says_so() -> None:
     hands = Hands(1)
     hello = await hands.open(Setup("process", "", (), 0, version="0.0.0"))
@@ -240,3 +274,50 @@ def test_the_sessions_of_a_lost_node_are_placed_anew() -> None:
     assert {board.place(f"s{number}") for number in range(4)} == {"b"}
     board.leave("s1")
     assert len(board.seats["b"].sessions) == 3
+
+
+# --- who is there --------------------------------------------------------------------------------------------------
+
+
+async def test_waiting_for_nodes_is_told_once_whatever_each_one_waits_for() -> None:
+    told: list[Event] = []
+    roll, pause = Roll(), Pause(told.append, Gate([Lane("here", 1)]))
+    roll.watch(pause, told.append, None)
+    roll.hear(Joined("a", Hello("a", 1, "1", "3", 1, "process")))
+    roll.hear(Lost("a", "died", 2))
+    waiting = [
+        asyncio.create_task(roll.somebody(why)) for why in ("node a is gone", "no node is left", "node a is gone")
+    ]
+    await asyncio.sleep(1.6)
+    assert sum(event.kind in ("run.paused", "run.pausing") for event in told) == 2
+    roll.hear(Gone("the cluster is gone"))
+    await asyncio.sleep(0.7)
+    assert [event.detail for event in told if isinstance(event, RunPaused)][-1] == "the cluster is gone"
+    roll.begin()
+    roll.hear(Joined("b", Hello("b", 2, "1", "3", 1, "process")))
+    await asyncio.wait_for(asyncio.gather(*waiting), 3)
+    assert not pause.holds(WORKERS)
+
+
+async def test_who_waits_for_nodes_lets_the_calls_of_others_end_before_a_stop() -> None:
+    told: list[Event] = []
+    roll, pause = Roll(), Pause(told.append, Gate([Lane("here", 1)]))
+    roll.watch(pause, told.append, None)
+    pause.begin()
+    pause.begin()
+    waiting = asyncio.create_task(roll.somebody("no node is left"))
+    await asyncio.sleep(0.1)
+    pause.stop("somebody wishes so")
+    await asyncio.sleep(0.7)
+    assert not waiting.done(), "another agent is still at work"
+    pause.end()
+    with pytest.raises(Stopped):
+        await asyncio.wait_for(waiting, 3)
+
+
+async def test_a_run_without_a_screen_waits_for_nodes_so_long_and_no_longer() -> None:
+    told: list[Event] = []
+    roll, pause = Roll(), Pause(told.append, Gate([Lane("here", 1)]))
+    roll.watch(pause, told.append, 0.5)
+    with pytest.raises(WorkersGone, match="nobody came back"):
+        await asyncio.wait_for(roll.somebody("no node is left"), 5)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
+from collections.abc import Iterable
 from typing import Any
 
 from engine.workers.ray import cluster
@@ -32,6 +34,8 @@ from engine.workers.said import (
 from engine.workers.talk import Talk
 
 LOOK = 2.0  # seconds between two looks at the nodes
+AGAIN = 30.0  # seconds until a node that had no room is asked again
+NEVER = float("inf")
 CLOSING = 5.0
 
 
@@ -43,9 +47,10 @@ class Broker:
         self._begin = begin
         self._board = Board()
         self._hired: dict[str, Hired] = {}
-        self._known: set[str] = set()
+        self._later: dict[str, float] = {}  # ids of nodes that are not asked before this time
+        self._refused: dict[str, str] = {}
         self._cores = 0
-        self._at: dict[int, str] = {}
+        self._at: dict[int, Hired] = {}
         self._work: set[asyncio.Task[None]] = set()
         self._told: dict[str, tuple[int, int]] = {}
         self._lock = asyncio.Lock()
@@ -54,6 +59,7 @@ class Broker:
         """Until the engine is gone or the cluster is."""
         data = [cluster.shelved(part) for part in self._begin.setup.data]
         watching = asyncio.create_task(self._watch(data))
+        self._spawn(self._beat())
         try:
             hearing = asyncio.create_task(self._hear())
             ended, _ = await asyncio.wait([hearing, watching], return_when=asyncio.FIRST_COMPLETED)
@@ -70,9 +76,14 @@ class Broker:
         while (wish := await self._talk.hear()) is not None:
             match wish:
                 case Ask():
-                    self._spawn(self._ask(wish.number, wish.job))
+                    if (node := self._board.place(wish.job.session)) is None:
+                        fault = Fault("no node", "no node of the cluster is left")
+                        await self._say(Answer(wish.number, fault))
+                    else:  # on record at once: the next word may call it off
+                        self._at[wish.number] = self._hired[node]
+                        self._spawn(self._ask(wish.number, wish.job, node))
                 case Cancel():
-                    if hired := self._hired.get(self._at.get(wish.number, "")):
+                    if hired := self._at.get(wish.number):
                         hired.cancel(wish.number)
                 case Leave():
                     node = self._board.leave(wish.session)
@@ -81,24 +92,24 @@ class Broker:
                 case _:
                     raise TypeError(f"the engine said {type(wish).__name__}")
 
-    async def _ask(self, number: int, job: Job) -> None:
-        await self._say(Answer(number, await self._done(number, job)))
+    async def _ask(self, number: int, job: Job, node: str) -> None:
+        await self._say(Answer(number, await self._done(number, job, node)))
 
-    async def _done(self, number: int, job: Job) -> Done | Fault:
-        node = self._board.place(job.session)
-        if node is None:
-            return Fault("no node", "no node of the cluster is left")
-        self._at[number] = node
-        self._board.seats[node].busy += 1
+    async def _done(self, number: int, job: Job, node: str) -> Done | Fault:
+        hired, seat = self._at[number], self._board.seats.get(node)
+        if seat is None or self._hired.get(node) is not hired:
+            del self._at[number]
+            return Fault("lost", f"node {node} is gone")
+        seat.busy += 1
         try:
-            return await self._hired[node].do(number, job)
+            return await hired.do(number, job)
         except FAILURES as error:
-            await self._lose(node, str(error))
+            if self._hired.get(node) is hired:  # others may have told of it, and new hands be there
+                await self._lose(node, str(error))
             return Fault("lost", f"node {node} is gone")
         finally:
-            self._at.pop(number, None)
-            if seat := self._board.seats.get(node):
-                seat.busy -= 1
+            del self._at[number]
+            seat.busy -= 1
 
     # --- nodes ------------------------------------------------------------------------------------------------------
 
@@ -114,45 +125,66 @@ class Broker:
             for hired in list(self._hired.values()):
                 if hired.node.id not in living:
                     await self._lose(hired.node.name, "its node left the cluster")
-            fresh = [node for node in living.values() if node.id not in self._known]
-            self._known |= {node.id for node in fresh}
-            joining = [self._spawn(self._hire(node, data)) for node in fresh]
+            joining = [self._spawn(self._hire(node, data)) for node in self._wanted(living.values())]
             if first:
                 first = False
                 await asyncio.wait(joining) if joining else None
                 await self._say(Settled())
             await self._tell_load()
+            await asyncio.sleep(LOOK)
+
+    async def _beat(self) -> None:
+        """As long as this process does not hang; whether the cluster answers is the watch's business."""
+        while True:
             await self._say(Beat())
             await asyncio.sleep(LOOK)
 
+    def _wanted(self, living: Iterable[Node]) -> list[Node]:
+        """Nodes that are asked now: nobody of ours is there, and they did not refuse for good or a moment ago."""
+        ours, now = {hired.node.id for hired in self._hired.values()}, time.monotonic()
+        return [node for node in living if node.id not in ours and self._later.get(node.id, 0.0) <= now]
+
     async def _hire(self, node: Node, data: list[Any]) -> None:
-        cores = await self._share(node)
+        self._later[node.id] = NEVER  # nobody asks it twice at once
+        self._later[node.id] = await self._hired_from(node, data)
+
+    async def _hired_from(self, node: Node, data: list[Any]) -> float:
+        """Ask a node for hands; from when on it may be asked again where there are none."""
+        cores = self._share(node)
         if not cores:
-            return
+            if node.memory >= self._begin.memory:
+                return 0.0  # others have given all that was wished
+            few = f"it has less than {self._begin.memory:,} bytes of memory for one core"
+            return await self._refuse(Refused(node.name, few), NEVER)
         hired = Hired(node, cores, self._begin.memory, self._begin.look)
         try:
             hello = await hired.open(self._begin.setup._replace(data=()), data)
         except FAILURES as error:
             self._cores -= cores
             hired.end()
-            await self._say(Refused(node.name, _why(error)))
-            return
+            return await self._refuse(Refused(node.name, _why(error)), time.monotonic() + AGAIN)
         if hello.fault:
             self._cores -= cores
             await hired.close()
-            await self._say(Refused(node.name, hello.fault, hello))
-            return
+            return await self._refuse(Refused(node.name, hello.fault, hello), NEVER)
         self._hired[node.name] = hired
         self._board.join(node.name, cores)
+        self._refused.pop(node.name, None)
         await self._say(Joined(node.name, hello))
+        return 0.0
 
-    async def _share(self, node: Node) -> int:
+    async def _refuse(self, refused: Refused, until: float) -> float:
+        """Told once for each reason."""
+        if self._refused.get(refused.node) != refused.why:
+            self._refused[refused.node] = refused.why
+            await self._say(refused)
+        return until
+
+    def _share(self, node: Node) -> int:
         """The cores to take there, by what was wished and what its memory allows."""
         by_memory = node.memory // self._begin.memory if self._begin.memory else node.cores
         wished = self._begin.cpus - self._cores if self._begin.cpus else node.cores
         cores = max(0, min(node.cores, by_memory, wished))
-        if not cores and by_memory < 1:
-            await self._say(Refused(node.name, f"it has less than {self._begin.memory:,} bytes of memory for one core"))
         self._cores += cores
         return cores
 
@@ -161,8 +193,8 @@ class Broker:
             return
         self._cores -= self._board.seats[node].cores
         self._told.pop(node, None)
+        hired.end()  # where the node lives and only the hands are ill, others are hired, and these keep no core
         await self._say(Lost(node, why.strip().partition("\n")[0][:300], self._board.lose(node)))
-        self._known.discard(hired.node.id)  # where the node lives and only the hands died, others are hired
 
     async def _tell_load(self) -> None:
         for node, seat in self._board.seats.items():
