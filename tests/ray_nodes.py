@@ -1,6 +1,6 @@
 """A Ray cluster of several nodes on this machine, in a process of its own, with Ray's own utility for that.
 
-    python -m tests.ray_nodes COUNT CORES PORT      one JSON line {address}; on stdin `kill N` ends node N
+    python -m tests.ray_nodes COUNT CORES PORT HEAD      one JSON line {address, ids}; on stdin `kill N` ends node N
 
 The cluster ends with stdin.
 """
@@ -29,7 +29,9 @@ class Nodes:
         line = process.stdout.readline()
         if not line:
             raise RuntimeError("the cluster did not start")
-        self.address: str = json.loads(line)["address"]
+        said = json.loads(line)
+        self.address: str = said["address"]
+        self.ids: list[str] = said["ids"]
 
     def kill(self, number: int) -> None:
         """End all processes of a node at once."""
@@ -43,10 +45,17 @@ class Nodes:
 
 
 @contextmanager
-def ray_nodes(env: Mapping[str, str], count: int = 2, cores: int = 1, port: int = 0) -> Iterator[Nodes]:
+def ray_nodes(
+    env: Mapping[str, str], count: int = 2, cores: int = 1, port: int = 0, head: int | None = None
+) -> Iterator[Nodes]:
     """`count` nodes with `cores` cores each; node 0 is the head, which must not be killed alone. `port` 0: any that
-    is free."""
-    command = [sys.executable, "-m", "tests.ray_nodes", str(count), str(cores), str(port)]
+    is free. `head`: another number of cores for node 0."""
+    command = [
+        sys.executable,
+        "-m",
+        "tests.ray_nodes",
+        *map(str, (count, cores, port, cores if head is None else head)),
+    ]
     process = subprocess.Popen(
         command, cwd=ROOT, env={**os.environ, **env}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL, text=True, start_new_session=True,
@@ -61,14 +70,14 @@ def ray_nodes(env: Mapping[str, str], count: int = 2, cores: int = 1, port: int 
             process.stdout.close()
 
 
-def _main(count: int, cores: int, port: int) -> None:
+def _main(count: int, cores: int, port: int, own: int) -> None:
     from ray.cluster_utils import Cluster
 
     more = {"num_cpus": cores, "object_store_memory": STORE}
-    head = {**more, "include_dashboard": False, **({"gcs_server_port": port} if port else {})}
+    head = {**more, "num_cpus": own, "include_dashboard": False, **({"gcs_server_port": port} if port else {})}
     cluster = Cluster(initialize_head=True, head_node_args=head)
     nodes = [cluster.head_node, *(cluster.add_node(**more) for _ in range(count - 1))]
-    print(json.dumps({"address": cluster.address}), flush=True)
+    print(json.dumps({"address": cluster.address, "ids": [node.node_id for node in nodes]}), flush=True)
     for line in sys.stdin:
         match line.split():
             case ["kill", number]:

@@ -131,6 +131,20 @@ def test_a_node_that_dies_takes_nothing_with_it(here: Shell, home: Path, on_this
     assert sorted(saved) == sorted(set(saved)) and len(saved) == TASKS
 
 
+def test_where_the_only_node_in_use_dies_another_one_takes_its_place(
+    here: Shell, home: Path, on_this_machine: dict[str, str]
+) -> None:
+    with ray_nodes({"HOME": str(home)}, 3, head=0) as nodes, scripted() as url:
+        here.t2s(*words(here, url, ray(nodes), "--worker-cpus", 1, "--detach"), timeout=120)
+        run = here.run()
+        wait_until(lambda: sum(int(str(row["busy"])) for row in events(run, "worker.counted")) > 0, 60)
+        used = str(events(run, "worker.joined")[0]["node"]).partition("/")[2]
+        nodes.kill(next(number for number, name in enumerate(nodes.ids) if name.startswith(used)))
+        assert ended(here).json["state"] == "finished"
+    assert len(events(run, "worker.joined")) == 2
+    assert made(run) == on_this_machine
+
+
 def test_a_cluster_that_is_gone_pauses_the_run_with_its_reason(here: Shell, home: Path) -> None:
     with scripted() as url:
         with ray_nodes({"HOME": str(home)}, 1) as nodes:
